@@ -1,0 +1,1 @@
+"""What runs on the cluster: one thin Ray driver a stage, and the command over them."""

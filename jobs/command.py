@@ -1,0 +1,268 @@
+"""The command `lungseg`: its verbs are the jobs.
+
+Exit status 0: done; 1: the work failed; 2: the request was wrong. Neither ends in a traceback.
+TensorFlow and Ray are imported by the verbs that need them, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from lungseg import settings as tree
+from lungseg.errors import UserError, WorkError
+from lungseg.settings import resolve
+
+
+def _settings_help() -> str:
+    lines = ["Settings, for --set name=value and --config FILE.yaml:", ""]
+    for name, field in tree.describe():
+        default = field.get_default(call_default_factory=True)
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+        lines += [f"{name} = {shown if shown != '' else '(empty)'}: {field.description}", ""]
+    return "\n".join(lines)
+
+
+app = typer.Typer(
+    name="lungseg",
+    help="Train, compare and apply lung segmentation on chest radiographs, on Ray.",
+    epilog="lungseg VERB --help tells the options and every setting of a verb.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    list[str] | None,
+    typer.Option("--data", help="Folder, CSV or URL of films with masks; repeat for several."),
+]
+Config = Annotated[str | None, typer.Option("--config", help="YAML file of settings.")]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", help="One setting, name=value; repeat for several.")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help="quick (128 px, minutes), full (256 px, 8 M), literature."),
+]
+Address = Annotated[str | None, typer.Option("--address", help="Ray cluster to work on.")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Training workers.")]
+Shards = Annotated[str, typer.Option("--shards", help="Folder of shards.")]
+EPILOG = _settings_help()
+
+
+@app.command(epilog=EPILOG)
+def run(
+    data: Data = None,
+    out: Annotated[str, typer.Option("--out", help="Folder of the run.")] = "lungseg-run",
+    preset: Preset = None,
+    models: Annotated[
+        str | None, typer.Option("--models", help="Architectures, with commas between.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings of each model.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """All stages: shard, train, evaluate, report. Without --data on synthetic phantoms."""
+    settings = resolve(
+        preset=preset,
+        config=config,
+        assignments=assignments or (),
+        options={
+            "models": models,
+            "seeds": seeds,
+            "compute.workers": workers,
+            "compute.address": address,
+        },
+    )
+    from jobs.run import run as job
+
+    job(data or [], out, settings)
+
+
+@app.command(epilog=EPILOG)
+def shard(
+    out: Annotated[str, typer.Option("--out", help="Folder of the shards.")],
+    data: Data = None,
+    layout: Annotated[str | None, typer.Option("--layout", help="Layout of the data.")] = None,
+    size: Annotated[int | None, typer.Option("--size", help="Side of the network [px].")] = None,
+    preset: Preset = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Turn folders of films and masks into shards. Without --data draws phantoms."""
+    settings = resolve(
+        preset=preset,
+        config=config,
+        assignments=assignments or (),
+        options={"data.layout": layout, "data.size": size, "compute.address": address},
+    )
+    from jobs.screen import heading, say
+    from jobs.session import session
+    from jobs.shard import shard as job
+    from lungseg import storage
+
+    with session(settings.compute):
+        heading("shard", out)
+        info = job(data or [], storage.absolute(out), settings.data)
+    counts = ", ".join(f"{number} {part}" for part, number in info["counts"].items())
+    say(f"         {counts}; {info['rejected']} rejected")
+
+
+@app.command(epilog=EPILOG)
+def train(
+    shards: Shards,
+    model: Annotated[str, typer.Option("--model", help="Architecture.")],
+    out: Annotated[str, typer.Option("--out", help="Folder of the model.")],
+    epochs: Annotated[int | None, typer.Option("--epochs", help="At most.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Cases a worker and step.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", help="Initial learning rate.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="auto, float32, bfloat16 or float16.")
+    ] = None,
+    workers: Workers = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of weights, order, augmentation.")] = 0,
+    preset: Preset = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Train one network on shards; the same command goes on with a training cut short."""
+    settings = resolve(
+        preset=preset,
+        config=config,
+        assignments=assignments or (),
+        options={
+            "models": model,
+            "train.epochs": epochs,
+            "train.batch_size": batch_size,
+            "train.learning_rate": learning_rate,
+            "train.precision": precision,
+            "compute.workers": workers,
+            "compute.address": address,
+        },
+    )
+    from jobs.screen import heading
+    from jobs.session import session
+    from jobs.train import train as job
+    from jobs.train_worker import Training
+    from lungseg import storage
+
+    with session(settings.compute):
+        heading("train", out)
+        job(Training(model, storage.absolute(shards), storage.absolute(out), seed), settings)
+
+
+@app.command(epilog=EPILOG)
+def evaluate(
+    model: Annotated[list[str], typer.Option("--model", help="Model folder; repeat.")],
+    shards: Shards,
+    out: Annotated[str, typer.Option("--out", help="Folder of the scores.")],
+    split: Annotated[str, typer.Option("--split", help="train, val, test or all.")] = "test",
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Score models at original size, one row a case."""
+    if split not in ("train", "val", "test", "all"):
+        raise UserError(f"there is no split {split!r}: take train, val, test or all")
+    settings = resolve(
+        config=config, assignments=assignments or (), options={"compute.address": address}
+    )
+    from jobs.evaluate import evaluate as job
+    from jobs.screen import heading
+    from jobs.session import session
+    from lungseg import storage
+
+    with session(settings.compute):
+        heading("evaluate", out)
+        job(
+            [storage.absolute(path) for path in model],
+            storage.absolute(shards),
+            storage.absolute(out),
+            split=split,
+            settings=settings.evaluate,
+            precision=settings.train.precision,
+        )
+
+
+@app.command(epilog=EPILOG)
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Folders of runs.")],
+    out: Annotated[str | None, typer.Option("--out", help="Folder; RUN/report by default.")] = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Write the comparison report of one or several runs."""
+    settings = resolve(config=config, assignments=assignments or ())
+    from jobs.report import report as job
+    from jobs.screen import say
+    from lungseg import storage
+
+    folders = [storage.absolute(run) for run in runs]
+    target = storage.absolute(out) if out else storage.join(folders[0], "report")
+    say(job(folders, target, settings.report))
+
+
+@app.command()
+def phantoms(
+    cases: Annotated[int, typer.Option("--cases", min=1, help="How many.")],
+    out: Annotated[str, typer.Option("--out", help="Folder for images/, masks/, manifest.csv.")],
+    size: Annotated[int, typer.Option("--size", min=64, help="Longer side [px].")] = 512,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the drawings.")] = 0,
+    address: Address = None,
+) -> None:
+    """Write a synthetic data set of chest phantoms with masks."""
+    settings = resolve(options={"compute.address": address})
+    from jobs.phantoms import phantoms as job
+    from jobs.session import session
+    from lungseg import storage
+
+    with session(settings.compute):
+        job(cases, storage.absolute(out), size=size, seed=seed)
+
+
+def main() -> None:
+    """Run the command; every known failure is one line on standard error."""
+    sys.exit(_status(sys.argv[1:]))
+
+
+def _status(arguments: list[str]) -> int:
+    from jobs.screen import errors
+
+    try:
+        status: Any = app(args=arguments, standalone_mode=False)
+    except UserError as error:
+        errors.print(f"lungseg: {error}", markup=False)
+        return 2
+    except WorkError as error:
+        errors.print(f"lungseg: {error}", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        errors.print("lungseg: stopped; the same command goes on from here", markup=False)
+        return 1
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort:
+        return 1
+    except Exception as error:  # Click's own messages: one line, status 2.
+        import click
+
+        if isinstance(error, click.ClickException):
+            errors.print(f"lungseg: {error.format_message()}", markup=False)
+            return 2
+        raise
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    main()

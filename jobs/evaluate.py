@@ -1,0 +1,167 @@
+"""`lungseg evaluate`: score trained models on shards, with Ray Data; one row a case and model."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.screen import progress, say
+from jobs.session import resources
+from lungseg import shards, storage
+from lungseg.case import SPLITS
+from lungseg.errors import UserError
+from lungseg.settings import EvaluateSettings, Precision, fingerprint
+
+_MARK = b"lungseg_fingerprint"
+_COLUMNS_NOT_NEEDED = ("mask", "image_hash")
+
+
+class _Scorer:
+    """An actor with one model loaded, mapping batches of shard rows to rows of scores."""
+
+    def __init__(self, model: str, threads: int, precision: Precision) -> None:
+        from lungseg.training import replicas
+
+        replicas.set_threads(threads)
+        from lungseg.segmenter import Segmenter
+
+        self._segmenter = Segmenter.load(model, precision)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        from lungseg.evaluation import score_batch
+
+        rows = score_batch(self._segmenter, batch)
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def evaluate(
+    models: Sequence[str],
+    shards_path: str,
+    out: str,
+    *,
+    split: str,
+    settings: EvaluateSettings,
+    precision: Precision,
+) -> list[str]:
+    """Score each model on the cases of a split.
+
+    Args:
+        models: model folders.
+        shards_path: folder of the shards.
+        out: folder of the scores; each model gets `<architecture>/fold-F_seed-S.parquet`.
+        split: "train", "val", "test" or "all".
+        settings: of the evaluation.
+        precision: arithmetic of the networks.
+
+    Returns:
+        Paths of the tables, in the order of the models.
+
+    Raises:
+        UserError: a model or the shards are not there, or their sizes differ.
+    """
+    info = shards.read_info(shards_path)
+    return [
+        _evaluate_one(model, shards_path, info, out, split, settings, precision) for model in models
+    ]
+
+
+def _evaluate_one(
+    model: str,
+    shards_path: str,
+    info: dict[str, Any],
+    out: str,
+    split: str,
+    settings: EvaluateSettings,
+    precision: Precision,
+) -> str:
+    segmenter = _read_model(model)
+    if segmenter["size"] != info["size"]:
+        raise UserError(
+            f"the model {model} takes {segmenter['size']} px, the shards are of {info['size']} px: "
+            f"write shards with --size {segmenter['size']}"
+        )
+    training = segmenter["training"]
+    name = segmenter["architecture"]
+    label = f"{name} fold {training['fold']} seed {training['seed']}"
+    target = storage.join(out, name, f"fold-{training['fold']}_seed-{training['seed']}.parquet")
+    mark = fingerprint(settings, precision, split, info["fingerprint"], segmenter["sha256"])
+    if storage.exists(target) and _mark(target) == mark:
+        say(f"         {label}: scored before")
+        return target
+    cases = _count(info, split)
+    frame = _score(model, shards_path, split, cases, settings, precision, label)
+    frame.insert(2, "model", name)
+    frame.insert(3, "fold", training["fold"])
+    frame.insert(4, "seed", training["seed"])
+    _write(target, frame.sort_values("case_id", ignore_index=True), mark)
+    say(
+        f"         {label}: {len(frame)} cases, mean Dice {frame['dice'].mean():.4f}, "
+        f"median {frame['dice'].median():.4f}, worst {frame['dice'].min():.4f}"
+    )
+    return target
+
+
+def _read_model(model: str) -> dict[str, Any]:
+    path = storage.join(model, "segmenter.json")
+    if not storage.exists(path):
+        raise UserError(f"{model} holds no trained model (no segmenter.json): train one first")
+    info: dict[str, Any] = json.loads(storage.read_text(path))
+    return info
+
+
+def _write(path: str, frame: pd.DataFrame, mark: str) -> None:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, _MARK: mark.encode()})
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    storage.write_bytes(path, stream.getvalue())
+
+
+def _mark(path: str) -> str:
+    """What the scores of a table were computed from."""
+    metadata = pq.read_schema(io.BytesIO(storage.read_bytes(path))).metadata or {}
+    return metadata.get(_MARK, b"").decode()
+
+
+def _count(info: dict[str, Any], split: str) -> int:
+    counts = info["counts"]
+    return sum(counts.values()) if split == "all" else int(counts[split])
+
+
+def _score(
+    model: str,
+    shards_path: str,
+    split: str,
+    cases: int,
+    settings: EvaluateSettings,
+    precision: Precision,
+    label: str,
+) -> pd.DataFrame:
+    import ray.data
+
+    parts = list(SPLITS) if split == "all" else [split]
+    files = [path for part in parts for path in shards.files(shards_path, part)]
+    columns = [name for name in shards.column_names() if name not in _COLUMNS_NOT_NEEDED]
+    cpus = max(1.0, resources()["CPU"] - 1)
+    scored = ray.data.read_parquet(files, columns=columns).map_batches(
+        _Scorer,
+        batch_size=settings.batch_size,
+        num_cpus=cpus,
+        compute=ray.data.ActorPoolStrategy(size=1),
+        fn_constructor_args=(model, int(resources()["CPU"]), precision),
+    )
+    tables = []
+    with progress(label, cases) as advance:
+        for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):
+            tables.append(batch)
+            advance(len(batch))
+    frame = pd.concat(tables, ignore_index=True)
+    if len(frame) != cases:
+        raise RuntimeError(f"{label}: {len(frame)} cases were scored, there are {cases}")
+    return frame

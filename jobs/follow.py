@@ -1,0 +1,53 @@
+"""Lines on the screen for the epochs of a training, read from its `history.csv`."""
+
+from __future__ import annotations
+
+import threading
+
+from jobs.screen import say
+from lungseg import storage
+from lungseg.training.history import Row, read_history
+
+
+class Follow:
+    """Print a line for each new epoch of a training for the length of a `with` block.
+
+    The history is read from storage, since workers may be on other machines.
+    """
+
+    def __init__(self, model: str, epochs: int, name: str) -> None:
+        self._path = storage.join(model, "history.csv")
+        self._epochs, self._name = epochs, name
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._printed = len(self._rows())
+
+    def __enter__(self) -> None:
+        if self._printed:
+            say(f"         {self._name}: going on after epoch {self._printed}")
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._print_new()
+
+    def _rows(self) -> list[Row]:
+        return read_history(self._path)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(1.0):
+            self._print_new()
+
+    def _print_new(self) -> None:
+        rows = self._rows()
+        for row in rows[self._printed :]:
+            left = (self._epochs - row["epoch"]) * row["seconds"]
+            say(
+                f"         {self._name}: epoch {row['epoch']:>3}/{self._epochs}  "
+                f"loss {float(row['loss']):.4f}  val Dice {float(row['val_dice']):.4f}  "
+                f"rate {float(row['learning_rate']):.1e}  "
+                f"{float(row['images_per_second']):.0f} images/s  "
+                f"at most {left / 60:.0f} min left"
+            )
+        self._printed = len(rows)

@@ -1,0 +1,85 @@
+"""Connect to a Ray cluster, or start one on this machine, and keep Ray's own talk low."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from lungseg.errors import UserError
+from lungseg.settings import ComputeSettings
+
+# Quiet TensorFlow in the workers; a report a second apart instead of two (it is a barrier).
+_WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+_DRIVER_ENVIRONMENT = {
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+}
+
+
+@contextlib.contextmanager
+def session(compute: ComputeSettings) -> Iterator[None]:
+    """Be connected to Ray for the length of a `with` block; joins a connection that is there.
+
+    Raises:
+        UserError: nothing answers at the address.
+    """
+    for name, value in _DRIVER_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        _quiet()
+        yield
+        return
+    address = compute.address or os.environ.get("RAY_ADDRESS") or "local"
+    local: dict[str, Any] = (
+        {
+            "include_dashboard": False,
+            "object_store_memory": compute.object_store_mb * 2**20,
+        }
+        if address == "local"
+        else {}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": _WORKER_ENVIRONMENT},
+                **local,
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UserError(f"no Ray cluster answers at {address}: {reason}") from error
+    _quiet()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _quiet() -> None:
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    for name in ("ray", "ray.data", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def resources() -> dict[str, float]:
+    """What the cluster has in all: CPU, GPU, memory and object_store_memory (bytes)."""
+    import ray
+
+    return {name: float(value) for name, value in ray.cluster_resources().items()}

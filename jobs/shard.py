@@ -1,0 +1,278 @@
+"""`lungseg shard`: folders of radiographs to shards, with Ray Data.
+
+The cases are cut into fixed chunks; each chunk is decoded, letterboxed and staged as one Parquet
+file by one task, so the files do not depend on the number of workers and a killed job goes on with
+the chunks that are missing. Only then is the split drawn, over the cases that turned out usable.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from jobs.screen import progress, say
+from lungseg import datasets, shards, storage
+from lungseg.case import SPLITS, Case
+from lungseg.errors import RejectedCase, UserError
+from lungseg.preprocess import preprocess, preprocess_phantom
+from lungseg.settings import DataSettings, fingerprint
+from lungseg.split import split_cases
+
+_REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
+_MIXING_SEED = 0
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What the split and the report of a chunk need to know of a case."""
+
+    case_id: str
+    patient: str
+    source: str
+    split_hint: str
+    mask_convention: str
+    chunk: int
+    reason: str = ""
+    path: str = ""
+
+
+def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, Any]:
+    """Write the shards of the data sets at `paths`, or of phantoms where there are none.
+
+    Args:
+        paths: dataset folders or lists; empty for phantoms.
+        out: folder of the shards.
+        settings: of the data.
+
+    Returns:
+        The content of `dataset.json`.
+
+    Raises:
+        UserError: no usable data, or `out` holds shards of other data or settings.
+    """
+    items, unmatched = _list_cases(paths, settings)
+    mark = fingerprint(settings, items, sorted(unmatched))
+    done = _read_finished(out, mark)
+    if done is not None:
+        return done
+    chunks = _chunks(items, settings.cases_per_shard)
+    staging = storage.join(out, "staging", mark)
+    notes = _stage(chunks, staging, settings)
+    usable = [note for note in notes if not note.reason]
+    rejected = [
+        {"case_id": note.case_id, "source": note.source, "path": note.path, "reason": note.reason}
+        for note in notes
+        if note.reason
+    ]
+    rejected += [
+        {"case_id": "", "source": "", "path": path, "reason": reason} for path, reason in unmatched
+    ]
+    _write_rejected(out, rejected)
+    if not usable:
+        raise UserError(
+            f"none of the {len(notes)} cases can be used: {_commonest(rejected)} "
+            f"(all in {storage.join(out, 'rejected.csv')})"
+        )
+    parts = split_cases(
+        usable,
+        honour_hints=settings.split == "hint",
+        val_fraction=settings.val_fraction,
+        test_fraction=settings.test_fraction,
+        seed=settings.split_seed,
+    )
+    _distribute(sorted({note.chunk for note in usable}), staging, out, parts)
+    info = _info(usable, parts, len(rejected), settings, mark)
+    storage.write_text(storage.join(out, shards.INFO), json.dumps(info, indent=2))
+    storage.delete(storage.join(out, "staging"))
+    return info
+
+
+def _list_cases(
+    paths: Sequence[str], settings: DataSettings
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Cases as plain dictionaries, in a mixed but fixed order, so that each shard has of all."""
+    if not paths:
+        say(f"         no --data given: drawing {settings.phantoms} synthetic chest phantoms")
+        return [{"phantom": index} for index in range(settings.phantoms)], []
+    layout = None if settings.layout == "auto" else settings.layout
+    found = datasets.find_cases([storage.absolute(path) for path in paths], layout)
+    items = [asdict(case) for case in sorted(found.cases, key=lambda case: case.case_id)]
+    random.Random(_MIXING_SEED).shuffle(items)
+    patients = len({case.patient for case in found.cases})
+    say(
+        f"         found {len(items)} cases of {patients} patients"
+        f" ({', '.join(found.layouts)}), {len(found.unmatched)} unmatched files"
+    )
+    return items, list(found.unmatched)
+
+
+def _chunks(items: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    count = math.ceil(len(items) / size)
+    return [
+        {"chunk": index, "cases": json.dumps(items[index * size : (index + 1) * size])}
+        for index in range(count)
+    ]
+
+
+def _read_finished(out: str, mark: str) -> dict[str, Any] | None:
+    if not storage.exists(storage.join(out, shards.INFO)):
+        return None
+    info = shards.read_info(out)
+    if info["fingerprint"] != mark:
+        raise UserError(
+            f"{out} holds shards of other data or settings: choose another folder, or delete it"
+        )
+    return info
+
+
+def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -> list[_Note]:
+    """Preprocess the chunks that are not staged yet, as Ray Data tasks."""
+    import ray
+
+    total = sum(len(json.loads(chunk["cases"])) for chunk in chunks)
+    finished = set(storage.list_files(staging, ".json"))
+    missing = [c for c in chunks if _part(staging, c["chunk"], "json") not in finished]
+    with progress("cases", total) as advance:
+        advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
+        if missing:
+            data = ray.data.from_items(missing, override_num_blocks=len(missing)).map(
+                _stage_chunk, fn_kwargs={"staging": staging, "settings": settings}
+            )
+            for row in data.iter_rows():
+                advance(int(row["cases"]))
+    notes: list[_Note] = []
+    for chunk in chunks:
+        text = storage.read_text(_part(staging, chunk["chunk"], "json"))
+        notes += [_Note(**note) for note in json.loads(text)]
+    return notes
+
+
+def _part(folder: str, chunk: int, ending: str) -> str:
+    return storage.join(folder, f"part-{chunk:05d}.{ending}")
+
+
+def _stage_chunk(item: dict[str, Any], *, staging: str, settings: DataSettings) -> dict[str, Any]:
+    """One task: preprocess a chunk, write its rows and, last, its notes."""
+    chunk, cases = int(item["chunk"]), json.loads(item["cases"])
+    rows, notes = [], []
+    for fields in cases:
+        row, note = _try_case(fields, chunk, settings)
+        notes.append(asdict(note))
+        if row is not None:
+            rows.append(row)
+    if rows:
+        shards.write_table(_part(staging, chunk, "parquet"), shards.to_table(rows))
+    storage.write_text(_part(staging, chunk, "json"), json.dumps(notes))
+    return {"chunk": chunk, "cases": len(cases)}
+
+
+def _try_case(
+    fields: dict[str, Any], chunk: int, settings: DataSettings
+) -> tuple[dict[str, Any] | None, _Note]:
+    if "phantom" in fields:
+        row = preprocess_phantom(
+            fields["phantom"],
+            seed=settings.phantom_seed,
+            drawn_size=settings.phantom_size,
+            size=settings.size,
+        )
+        return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
+    spacing = fields["spacing_mm"]
+    case = Case(
+        **fields
+        | {
+            "masks": tuple(fields["masks"]),
+            "mask_rle": tuple(fields["mask_rle"]),
+            "spacing_mm": tuple(spacing) if spacing else None,
+        }
+    )
+    try:
+        row = preprocess(case, settings.size)
+    except RejectedCase as error:
+        return None, replace(_note(case, {}, chunk), reason=str(error), path=case.image)
+    return row, _note(case, row, chunk)
+
+
+def _note(case: Case, row: dict[str, Any], chunk: int) -> _Note:
+    source = row.get("source", case.source)
+    patient = row.get("patient_id", case.patient_id or case.case_id)
+    convention = row.get("mask_convention", case.mask_convention)
+    return _Note(case.case_id, f"{source}/{patient}", source, case.split_hint, convention, chunk)
+
+
+def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]) -> None:
+    """Write the staged cases into the folders of their parts, as Ray Data tasks."""
+    import ray
+
+    for split in SPLITS:
+        storage.delete(storage.join(out, split))
+    items = [{"chunk": chunk} for chunk in chunks]
+    data = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        _distribute_chunk,
+        fn_kwargs={"staging": staging, "out": out, "parts": ray.put(parts)},
+    )
+    data.materialize()
+
+
+def _distribute_chunk(
+    item: dict[str, Any], *, staging: str, out: str, parts: Any
+) -> dict[str, Any]:
+    import ray
+
+    split_of = ray.get(parts)
+    chunk = int(item["chunk"])
+    table = shards.read_file(_part(staging, chunk, "parquet"))
+    splits = np.array([split_of[name] for name in table.column("case_id").to_pylist()])
+    column = table.schema.get_field_index("split")
+    for split in SPLITS:
+        chosen = table.filter(splits == split)
+        if chosen.num_rows:
+            chosen = chosen.set_column(column, "split", [[split] * chosen.num_rows])
+            shards.write_table(_part(storage.join(out, split), chunk, "parquet"), chosen)
+    return {"chunk": chunk}
+
+
+def _write_rejected(out: str, rows: list[dict[str, str]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _REJECTED_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    storage.write_text(storage.join(out, "rejected.csv"), text.getvalue())
+    if rows:
+        say(f"         rejected {len(rows)}: {_commonest(rows)}")
+
+
+def _commonest(rows: Sequence[dict[str, str]]) -> str:
+    reasons = Counter(row["reason"] for row in rows).most_common(3)
+    return "; ".join(f"{count} × {reason}" for reason, count in reasons)
+
+
+def _info(
+    usable: Sequence[_Note], parts: dict[str, str], rejected: int, settings: DataSettings, mark: str
+) -> dict[str, Any]:
+    sources: dict[str, dict[str, Any]] = {}
+    for note in usable:
+        entry = sources.setdefault(note.source, {"cases": 0, "mask_conventions": []})
+        entry["cases"] += 1
+        if note.mask_convention not in entry["mask_conventions"]:
+            entry["mask_conventions"].append(note.mask_convention)
+    counted = Counter(parts.values())
+    return {
+        "format": shards.FORMAT,
+        "size": settings.size,
+        "counts": {split: counted[split] for split in SPLITS},
+        "patients": len({note.patient for note in usable}),
+        "rejected": rejected,
+        "sources": sources,
+        "settings": settings.model_dump(mode="json"),
+        "fingerprint": mark,
+    }

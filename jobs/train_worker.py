@@ -1,0 +1,135 @@
+"""What each worker of a training runs: Ray's side of `lungseg.training.fit`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from lungseg import storage
+from lungseg.settings import Settings
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of the grid: an architecture, a fold and a seed, and where its model goes."""
+
+    architecture: str
+    shards: str
+    out: str
+    seed: int = 0
+    fold: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name on the screen."""
+        return f"{self.architecture} fold {self.fold} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What the driver tells every worker."""
+
+    training: Training
+    settings: Settings
+    threads: int
+    train_cases: int
+    val_cases: int
+    data_fingerprint: str
+    mask_conventions: list[str]
+
+
+def work(config: WorkerConfig) -> None:
+    """Train with the other workers; rank 0 writes history and model."""
+    # Threads are bound before anything else touches TensorFlow.
+    from lungseg.training import replicas
+
+    replicas.set_threads(config.threads)
+    import ray.train
+
+    from lungseg.training import checkpoint, finish
+    from lungseg.training.fit import fit
+    from lungseg.training.history import write_history
+
+    training, settings = config.training, config.settings
+    rank = ray.train.get_context().get_world_rank()
+    workers = ray.train.get_context().get_world_size()
+    rows: list[dict[str, Any]] = []
+
+    def report(row: dict[str, Any], folder: str) -> None:
+        rows.append(row)
+        kept = ray.train.Checkpoint.from_directory(folder) if rank == 0 else None
+        ray.train.report(row, checkpoint=kept)
+        if rank == 0:
+            write_history(storage.join(training.out, "history.csv"), rows)
+
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+        found = ray.train.get_checkpoint()
+        resume_from = found.to_directory(folder) if found else None
+        rows += checkpoint.read_history(resume_from) if resume_from else []
+        trained = fit(
+            settings,
+            training.architecture,
+            seed=training.seed,
+            source=_feed(config, rank, workers),
+            report=report,
+            resume_from=resume_from,
+        )
+    if rank == 0:
+        facts = {
+            "seed": training.seed,
+            "fold": training.fold,
+            "workers": workers,
+            "wall_seconds": time.perf_counter() - started,
+            "data_fingerprint": config.data_fingerprint,
+            "mask_conventions": config.mask_conventions,
+        }
+        finish.write_model(
+            training.out, trained, settings, architecture=training.architecture, facts=facts
+        )
+
+
+def _feed(config: WorkerConfig, rank: int, workers: int) -> Any:
+    import ray.train
+
+    from lungseg.training import feed
+
+    settings = config.settings.train
+    batch_size = feed.batch_size(settings.batch_size, config.train_cases, workers)
+
+    def train(epoch: int) -> Iterable[Any]:
+        return ray.train.get_dataset_shard("train").iter_batches(
+            batch_size=batch_size,
+            drop_last=True,
+            prefetch_batches=2,
+            local_shuffle_buffer_size=settings.shuffle_buffer,
+            local_shuffle_seed=feed.shuffle_seed(config.training.seed, epoch, rank),
+        )
+
+    def val() -> Iterable[Any]:
+        return ray.train.get_dataset_shard("val").iter_batches(
+            batch_size=settings.batch_size, prefetch_batches=2
+        )
+
+    return feed.Feed(train, val, config.train_cases, config.val_cases)
+
+
+def config_to_dict(config: WorkerConfig) -> dict[str, Any]:
+    """`train_loop_config` for Ray, which takes a plain dictionary."""
+    return asdict(config) | {"settings": config.settings.model_dump(mode="json")}
+
+
+def work_from_dict(plain: dict[str, Any]) -> None:
+    """The train loop that Ray calls with `config_to_dict`'s dictionary."""
+    work(
+        WorkerConfig(
+            **plain
+            | {
+                "training": Training(**plain["training"]),
+                "settings": Settings.model_validate(plain["settings"]),
+            }
+        )
+    )

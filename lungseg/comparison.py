@@ -1,0 +1,142 @@
+"""Which of the models is better, and how sure that is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lungseg.statistics import bootstrap_means, holm, interval, paired_test, trainings_test
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRIMARY = "dice"
+"""The score that models are compared by."""
+
+ALPHA = 0.05
+
+
+def compare(
+    rows: pd.DataFrame, cases: pd.DataFrame, order: Sequence[str], *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Compare every two models by Dice on the patients both have scored.
+
+    A difference counts as shown if the Wilcoxon test (Holm-corrected over the pairs) and the
+    bootstrap interval of the mean difference agree on it and, where both models were trained
+    several times, the trainings differ as well (t-test, Holm-corrected).
+
+    Returns:
+        One entry a pair; differences are the first model minus the second.
+    """
+    pairs = [
+        _pair(rows, cases, *names, resamples, seed) for names in itertools.combinations(order, 2)
+    ]
+    pairs = [pair for pair in pairs if pair]
+    adjusted = holm([pair["p"] for pair in pairs])
+    repeated = [pair for pair in pairs if pair["p_trainings"] is not None]
+    for pair, p in zip(repeated, holm([pair["p_trainings"] for pair in repeated]), strict=True):
+        pair["p_trainings_holm"] = p
+    for pair, p in zip(pairs, adjusted, strict=True):
+        low, high = pair["ci95"]
+        pair["p_holm"] = p
+        pair["difference_shown"] = bool(
+            p < ALPHA and (low > 0 or high < 0) and pair.get("p_trainings_holm", 0.0) < ALPHA
+        )
+    return pairs
+
+
+def _pair(
+    rows: pd.DataFrame, cases: pd.DataFrame, first: str, second: str, resamples: int, seed: int
+) -> dict[str, Any]:
+    values = _shared_patients(cases, first, second)
+    if values.empty:
+        return {}
+    differences = (values[first] - values[second]).to_numpy()
+    means = bootstrap_means(differences[:, None], resamples=resamples, seed=seed)
+    outcome = paired_test(differences)
+    trainings = {name: _centred_trainings(rows, first, second, name) for name in (first, second)}
+    return {
+        "models": [first, second],
+        "score": PRIMARY,
+        "n_patients": len(differences),
+        "mean_difference": float(differences.mean()),
+        "ci95": list(interval(means[:, 0])),
+        "p": outcome.p,
+        "effect_size": outcome.effect_size,
+        "p_trainings": trainings_test(trainings[first], trainings[second]),
+    }
+
+
+def _shared_patients(cases: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """Mean Dice a patient (rows) and model (columns) over the films that both have scored."""
+    both = cases[cases["model"].isin([first, second])]
+    films = both.pivot_table(
+        index=["source", "patient_id", "case_id"], columns="model", values=PRIMARY, observed=True
+    )
+    return films.reindex(columns=[first, second]).dropna().groupby(["source", "patient_id"]).mean()
+
+
+def _centred_trainings(rows: pd.DataFrame, first: str, second: str, name: str) -> np.ndarray:
+    """Mean Dice of the model's trainings, less what its fold does to both models."""
+    of_both = rows[rows["model"].isin([first, second])]
+    fold_effect = of_both.groupby(["fold", "model"])[PRIMARY].mean().groupby("fold").mean()
+    means = training_means(rows[rows["model"] == name])
+    return (means - fold_effect.reindex(means.index, level="fold")).to_numpy()
+
+
+def training_means(rows: pd.DataFrame) -> pd.Series:
+    """Mean Dice of each training, by (fold, seed)."""
+    return rows.groupby(["fold", "seed"])[PRIMARY].mean()
+
+
+def conclusion(
+    models: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> str:
+    """What the numbers allow to say, and no more.
+
+    Args:
+        models: statistics of each model, as in `summary.json`.
+        pairs: outcome of `compare`.
+        titles: how the models are called in the text.
+    """
+    if not pairs:
+        scored = (f"{titles[name]} {model[PRIMARY]['mean']:.3f}" for name, model in models.items())
+        return f"Nothing to compare on the same cases (mean Dice: {', '.join(scored)})."
+    once = any(model["n_trainings"] < 2 for model in models.values())
+    caveat = " With a single training of a model, the effect of another seed is not known."
+    return _differences(models, pairs, titles) + (caveat if once else "")
+
+
+def _differences(
+    models: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> str:
+    shown = [pair for pair in pairs if pair["difference_shown"]]
+    if not shown:
+        widest = max(pairs, key=lambda pair: abs(pair["mean_difference"]))
+        names = [titles[name] for name in models]
+        return (
+            f"No difference shown between {', '.join(names[:-1])} and {names[-1]} in mean Dice: "
+            f"largest gap {abs(widest['mean_difference']):.4f} ({_interval_text(widest)})."
+        )
+    parts = []
+    for pair in shown:
+        better, worse = pair["models"] if pair["mean_difference"] > 0 else pair["models"][::-1]
+        parts.append(
+            f"{titles[better]} above {titles[worse]} by {abs(pair['mean_difference']):.4f} "
+            f"({_interval_text(pair)}, Holm p {_p_text(pair['p_holm'])})"
+        )
+    rest = len(pairs) - len(shown)
+    others = f"; no difference shown in the other {'pair' if rest == 1 else f'{rest} pairs'}"
+    return f"Difference in mean Dice shown: {'; '.join(parts)}{others if rest else ''}."
+
+
+def _interval_text(pair: Mapping[str, Any]) -> str:
+    bounds = [bound if pair["mean_difference"] > 0 else -bound for bound in pair["ci95"]]
+    return f"95 % CI {min(bounds):.4f} to {max(bounds):.4f}"
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

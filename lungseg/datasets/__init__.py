@@ -1,0 +1,87 @@
+"""Data sets as they lie on disk: which layout a folder has, and which cases are in it.
+
+A new layout is one module here with the functions `recognise` and `find`, and one line below.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from lungseg import storage
+from lungseg.case import Case
+from lungseg.datasets import manifest, pairs
+from lungseg.datasets.found import Found, Layout
+from lungseg.errors import UserError
+
+LAYOUTS: dict[str, Layout] = {
+    "manifest": manifest,
+    "pairs": pairs,
+}
+"""In the order in which they are tried."""
+
+_DEPTH = 2
+
+__all__ = ["LAYOUTS", "Found", "find_cases"]
+
+
+def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
+    """All cases of some data sets.
+
+    Two cases of one source with one id: the later one is listed as unmatched. Cases of different
+    sources with one id get their source's name before it ("source/id").
+
+    Args:
+        paths: folders, or CSV or Parquet lists.
+        layout: one of `LAYOUTS`; None to recognise it.
+
+    Raises:
+        UserError: a path is missing, is of no known layout, or there is no case at all.
+    """
+    if layout is not None and layout not in LAYOUTS:
+        raise UserError(f"unknown layout {layout!r}, allowed are {', '.join(LAYOUTS)}")
+    founds = [found for path in paths for found in _find(path, layout)]
+    cases, doubles = _unique(case for found in founds for case in found.cases)
+    unmatched = [entry for found in founds for entry in found.unmatched] + doubles
+    if not cases:
+        first = f", e.g. {unmatched[0][0]}: {unmatched[0][1]}" if unmatched else ""
+        raise UserError(f"no image with a mask in {', '.join(paths)}{first}")
+    names = dict.fromkeys(name for found in founds for name in found.layouts)
+    return Found(tuple(cases), tuple(unmatched), tuple(names))
+
+
+def _find(path: str, layout: str | None) -> list[Found]:
+    if not storage.exists(path):
+        raise UserError(f"{path} is not there: give a folder with images and masks")
+    chosen = [(path, layout)] if layout else _recognise(path, _DEPTH)
+    if not chosen:
+        raise UserError(
+            f"{path} holds no data set of a known layout: it needs images/ and masks/ with the "
+            f"same names, a manifest.csv, or one of the layouts {', '.join(LAYOUTS)}"
+        )
+    return [replace(LAYOUTS[name].find(where), layouts=(name,)) for where, name in chosen]
+
+
+def _recognise(path: str, depth: int) -> list[tuple[str, str]]:
+    """The data sets at a path, or else in the folders below it."""
+    for name, layout in LAYOUTS.items():
+        if layout.recognise(path):
+            return [(path, name)]
+    if depth == 0:
+        return []
+    return [found for sub in storage.list_folders(path) for found in _recognise(sub, depth - 1)]
+
+
+def _unique(cases: Iterable[Case]) -> tuple[list[Case], list[tuple[str, str]]]:
+    first: dict[tuple[str, str], Case] = {}
+    doubles: list[tuple[str, str]] = []
+    for case in cases:
+        other = first.setdefault((case.source, case.case_id), case)
+        if other is not case:
+            doubles.append((case.image, f"another case has this name: {other.image}"))
+    counts = Counter(case_id for _, case_id in first)
+    return [
+        replace(case, case_id=f"{case.source}/{case.case_id}") if counts[case.case_id] > 1 else case
+        for case in first.values()
+    ], doubles

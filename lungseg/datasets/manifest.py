@@ -1,0 +1,139 @@
+"""A list of cases: `manifest.csv` (or .parquet) in a folder, or any CSV or Parquet file.
+
+Columns `image` and `mask` (several masks apart by ";", joined by OR) hold paths relative to the
+list; all others of `_TEXTS`, `age` and `spacing_row`, `spacing_column` (mm) are optional.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+from typing import Any
+
+from lungseg import storage
+from lungseg.case import CONVENTIONS, SPLITS, Case
+from lungseg.datasets import facts
+from lungseg.datasets.found import Found
+from lungseg.datasets.names import base, stem
+from lungseg.errors import UserError
+
+_NAMES = ("manifest.csv", "manifest.parquet")
+_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
+_TEXTS = ("source", "split_hint", "patient_id", "sex", "finding", "view", "mask_convention")
+
+
+def recognise(folder: str) -> bool:
+    """Whether it is a CSV or Parquet file, or a folder with a manifest."""
+    return folder.lower().endswith(_SUFFIXES) or _manifest(folder) is not None
+
+
+def find(folder: str) -> Found:
+    """The cases of the list; `source` is the folder's name where no column tells it.
+
+    Raises:
+        UserError: the list is missing, cannot be read, lacks a column, or holds an unknown value.
+    """
+    path = folder if folder.lower().endswith(_SUFFIXES) else _manifest(folder)
+    if path is None:
+        raise UserError(f"{folder} holds no {' or '.join(_NAMES)}")
+    rows = read_rows(path)
+    if not rows:
+        raise UserError(f"{path} lists no case")
+    missing = [column for column in ("image", "mask") if column not in rows[0]]
+    if missing:
+        raise UserError(
+            f"{path} lacks the column {' and '.join(missing)}; it has {', '.join(rows[0])}"
+        )
+    root = path.rstrip("/").rsplit("/", 1)[0] if "/" in path else "."
+    cases: list[Case] = []
+    unmatched: list[tuple[str, str]] = []
+    for number, row in enumerate(rows, start=2):
+        if row["image"] and row["mask"]:
+            cases.append(_case(row, root, f"{path} line {number}"))
+        else:
+            lacking = "mask" if row["image"] else "image"
+            unmatched.append((row["image"] or f"{path} line {number}", f"no {lacking} is listed"))
+    return Found(tuple(cases), tuple(unmatched))
+
+
+def read_rows(path: str) -> list[dict[str, str]]:
+    """Rows of a CSV or Parquet file, all values as stripped text, column names in lower case.
+
+    Raises:
+        UserError: the file cannot be read as what its name says.
+    """
+    try:
+        data = storage.read_bytes(path)
+        if path.lower().endswith(".parquet"):
+            import pyarrow.parquet as pq
+
+            rows: list[dict[Any, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
+        else:
+            text = gzip.decompress(data) if path.lower().endswith(".gz") else data
+            rows = _parse_csv(text.decode("utf-8-sig"))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    return [
+        {str(name).strip().lower(): _text(value) for name, value in row.items()} for row in rows
+    ]
+
+
+def _parse_csv(text: str) -> list[dict[Any, Any]]:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)
+    return list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def _manifest(folder: str) -> str | None:
+    files = {base(path).lower(): path for path in storage.list_files(folder)}
+    return next((files[name] for name in _NAMES if name in files), None)
+
+
+def _case(row: dict[str, str], root: str, where: str) -> Case:
+    texts = {name: row.get(name, "") for name in _TEXTS}
+    texts["source"] = texts["source"] or base(root)
+    texts["sex"] = facts.sex(texts["sex"])
+    texts["mask_convention"] = texts["mask_convention"] or "unknown"
+    _check(texts["split_hint"], ("", *SPLITS), "split_hint", where)
+    _check(texts["mask_convention"], CONVENTIONS, "mask_convention", where)
+    return Case(
+        case_id=row.get("case_id") or stem(row["image"]),
+        image=_resolve(row["image"], root),
+        masks=tuple(_resolve(mask.strip(), root) for mask in row["mask"].split(";")),
+        age=facts.age(row.get("age", "")),
+        spacing_mm=_spacing(row, where),
+        **texts,
+    )
+
+
+def _check(value: str, allowed: tuple[str, ...], column: str, where: str) -> None:
+    if value not in allowed:
+        choices = ", ".join(choice or "(empty)" for choice in allowed)
+        raise UserError(f"{where}: {column} is {value!r}, allowed are {choices}")
+
+
+def _spacing(row: dict[str, str], where: str) -> tuple[float, float] | None:
+    texts = row.get("spacing_row", ""), row.get("spacing_column", "")
+    if not all(texts):
+        return None
+    try:
+        spacing = float(texts[0]), float(texts[1])
+    except ValueError:
+        spacing = (0.0, 0.0)
+    if not min(spacing) > 0:
+        raise UserError(f"{where}: spacing_row and spacing_column must be mm above 0, not {texts}")
+    return spacing
+
+
+def _resolve(path: str, root: str) -> str:
+    if path.startswith("/") or storage.is_url(path):
+        return path
+    return storage.join(root, path)

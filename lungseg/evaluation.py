@@ -1,0 +1,78 @@
+"""Score a model's masks against the references, case by case, at original size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lungseg import rle
+from lungseg.letterbox import Geometry
+from lungseg.scores import overlap, score_case
+from lungseg.scores.counts import count
+
+if TYPE_CHECKING:
+    from lungseg.segmenter import Segmenter
+
+_FACTS = (
+    "case_id",
+    "patient_id",
+    "split",
+    "source",
+    "mask_convention",
+    "sex",
+    "age",
+    "finding",
+    "view",
+    "height",
+    "width",
+    "spacing_row",
+    "spacing_column",
+)
+_GEOMETRY = ("height", "width", "scaled_height", "scaled_width", "top", "left")
+
+
+def score_batch(segmenter: Segmenter, batch: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Rows of `scores/*.parquet` for a batch of shard rows.
+
+    Args:
+        segmenter: the model.
+        batch: columns of a shard (see `lungseg.shards`).
+
+    Returns:
+        One row a case: its facts, all scores after post-processing, counts and Dice before it
+        (`raw_…`), and the predicted mask as run lengths.
+    """
+    probabilities = segmenter.probabilities(batch["image"])
+    rows = []
+    for index, probability in enumerate(probabilities):
+        facts = {name: batch[name][index] for name in (*_FACTS, *_GEOMETRY, "reference_rle")}
+        size = {name: int(facts[name]) for name in _GEOMETRY}
+        mask, raw = segmenter.mask_at_original_size(
+            probability, Geometry(size=segmenter.size, **size)
+        )
+        reference = rle.decode(facts["reference_rle"], size["height"], size["width"])
+        rows.append(
+            {name: _plain(facts[name]) for name in _FACTS}
+            | score_case(mask, reference, _spacing(facts))
+            | _before_postprocessing(raw, reference)
+            | {"prediction_rle": rle.encode(mask)}
+        )
+    return rows
+
+
+def _before_postprocessing(raw: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
+    counts = count(raw, reference)
+    scores = {**counts, "dice": overlap(**counts)["dice"]}
+    return {f"raw_{name}": value for name, value in scores.items()}
+
+
+def _spacing(facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    row, column = float(facts["spacing_row"]), float(facts["spacing_column"])
+    return None if math.isnan(row) or math.isnan(column) else (row, column)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,125 @@
+"""DICOM radiographs as a viewer shows them, without anything that names the patient."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import warnings
+
+import numpy as np
+import pydicom
+from pydicom.encaps import get_frame
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from lungseg.errors import RejectedCase
+from lungseg.images.codestream import coded_size
+from lungseg.images.intensity import to_grey, to_uint8
+from lungseg.images.radiograph import Radiograph, check_size
+
+# pydicom quotes the values it stumbles over, names of patients among them.
+logging.getLogger("pydicom").propagate = False
+
+_MODALITIES = ("", "CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC")
+_CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray Radiofluoroscopic")
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "na", "n/a")
+
+
+def decode_dicom(data: bytes) -> Radiograph:
+    """Decode a single-frame radiograph in DICOM.
+
+    In this order: modality LUT, VOI LUT or window, scaling to 8 bit, inversion of MONOCHROME1
+    (DICOM PS3.3 C.11, C.7.6.3.1.2). The spacing is Pixel Spacing, else Imager Pixel Spacing, which
+    holds at the detector.
+
+    Raises:
+        RejectedCase: not a radiograph, several frames, damaged, of a refused size, or compressed
+            by a method for which no decoder is installed.
+    """
+    if DeflatedExplicitVRLittleEndian.encode() + b"\0" in data[:1024]:
+        raise RejectedCase("the DICOM file is deflated: save it uncompressed or as JPEG 2000")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+            _check(dataset)
+            return Radiograph(
+                pixels=_display(dataset),
+                spacing_mm=_spacing(dataset),
+                patient_id=_pseudonym(dataset),
+            )
+        except RejectedCase:
+            raise
+        except Exception as error:
+            # Anything may fail in a damaged file; the message itself may quote the patient.
+            raise RejectedCase(
+                f"the DICOM file is damaged or incomplete ({type(error).__name__})"
+            ) from None
+
+
+def _check(dataset: pydicom.Dataset) -> None:
+    """Refuse what is no radiograph, or what must not be decoded, by its header."""
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    sop_class = pydicom.uid.UID(str(dataset.get("SOPClassUID") or ""))
+    kind = sop_class.name.removesuffix(" Storage") if sop_class.name != sop_class else ""
+    if modality not in _MODALITIES or (kind and not kind.startswith(_CLASSES)):
+        raise RejectedCase(f"the DICOM file is no radiograph but {kind or modality}")
+    if int(dataset.get("NumberOfFrames") or 1) > 1:
+        raise RejectedCase(f"the DICOM file holds {dataset.NumberOfFrames} frames, not one film")
+    if "PixelData" not in dataset:
+        raise RejectedCase("the DICOM file holds no pixels")
+    samples = int(dataset.SamplesPerPixel)
+    check_size(dataset.Rows, dataset.Columns, samples * ((dataset.BitsAllocated + 7) // 8))
+    syntax = dataset.file_meta.get("TransferSyntaxUID", pydicom.uid.ImplicitVRLittleEndian)
+    if not syntax.is_encapsulated:
+        return
+    if not pydicom.pixels.get_decoder(syntax).is_available:
+        raise RejectedCase(f"no decoder for {syntax.name} is installed: pip install python-gdcm")
+    if syntax != pydicom.uid.RLELossless:
+        size = coded_size(get_frame(dataset.PixelData, 0, number_of_frames=1))
+        if size != (dataset.Rows, dataset.Columns, samples):
+            raise RejectedCase("the DICOM file is damaged: header and pixel data differ in size")
+
+
+def _display(dataset: pydicom.Dataset) -> np.ndarray:
+    photometric = dataset.PhotometricInterpretation
+    pixels = pixel_array(dataset)
+    if photometric == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, dataset)
+    if pixels.ndim == 3:
+        return to_uint8(to_grey(np.ascontiguousarray(pixels[:, :, 2::-1])))
+    if photometric not in _GREY:
+        raise RejectedCase(f"the DICOM file has the unknown pixel format {photometric}")
+    inverted = photometric == "MONOCHROME1"
+    pixels = _without_padding(dataset, pixels, inverted)
+    shown = to_uint8(apply_voi_lut(apply_modality_lut(pixels, dataset), dataset))
+    return 255 - shown if inverted else shown
+
+
+def _without_padding(dataset: pydicom.Dataset, pixels: np.ndarray, inverted: bool) -> np.ndarray:
+    """Give padding around the film the value of black, so that it takes no part in the scaling."""
+    padding = dataset.get("PixelPaddingValue")
+    film = pixels != padding
+    if padding is None or not film.any() or film.all():
+        return pixels
+    return np.where(film, pixels, pixels[film].max() if inverted else pixels[film].min())
+
+
+def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    for name in ("PixelSpacing", "ImagerPixelSpacing"):
+        values = dataset.get(name)
+        if values and len(values) == 2 and min(values) > 0:
+            return float(values[0]), float(values[1])
+    return None
+
+
+def _pseudonym(dataset: pydicom.Dataset) -> str:
+    """The same for all films of a patient; of the study where the patient's id tells nothing."""
+    patient = str(dataset.get("PatientID") or "").strip()
+    if patient.lower() in _NO_PATIENT:
+        patient = str(dataset.get("StudyInstanceUID") or "").strip()
+    if not patient:
+        return ""
+    return hashlib.blake2b(patient.encode(), digest_size=8, person=b"lungseg").hexdigest()

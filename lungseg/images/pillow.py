@@ -1,0 +1,92 @@
+"""JPEG, TIFF, BMP and GIF, by Pillow: it refuses truncated files and prints nothing."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from lungseg.errors import RejectedCase
+from lungseg.images.radiograph import check_size
+from lungseg.opencv import cv2
+
+_FORMATS = ("JPEG", "TIFF", "BMP", "GIF")
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_WHITE_IS_ZERO = 0
+_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    SyntaxError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+
+def decode_pillow(data: bytes) -> np.ndarray:
+    """Pixels of a JPEG, TIFF, BMP or GIF, of their own depth; turned upright by the EXIF tag.
+
+    A JPEG in colour gives its luminance, which is all that is decoded of it.
+
+    Returns:
+        uint8, uint16, int32 or float32, (H, W) or (H, W, 3) in OpenCV's channel order.
+
+    Raises:
+        RejectedCase: the file is truncated, damaged, of several frames, or of a refused size.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+                return _pixels(image, data)
+        except UnidentifiedImageError as error:
+            raise RejectedCase("the image's header is damaged or of an unknown kind") from error
+        except _ERRORS as error:
+            raise RejectedCase(f"the image is damaged ({_sentence(error)})") from error
+
+
+def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
+    check_size(image.height, image.width, len(image.getbands()) * _bytes_per_sample(image))
+    if getattr(image, "n_frames", 1) > 1:
+        raise RejectedCase(f"the file holds {image.n_frames} images: give one radiograph a file")
+    if image.format == "JPEG":
+        image.draft("L", image.size)
+    image.load()
+    if image.mode == "RGB" and _tag(image, _BITS_PER_SAMPLE, 8) > 8:
+        # Pillow keeps only the upper byte of 16-bit colour.
+        return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith(("I", "F")):
+        pixels = np.asarray(upright)
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+        inverted = _tag(image, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
+        return pixels.max() - pixels if inverted else pixels
+    if upright.mode in ("1", "L", "LA"):
+        return np.asarray(upright.convert("L"))
+    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
+
+
+def _bytes_per_sample(image: Image.Image) -> int:
+    return {"I": 4, "F": 4}.get(image.mode, 2 if image.mode.startswith("I;") else 1)
+
+
+def _tag(image: Image.Image, tag: int, default: int) -> int:
+    """First value of a TIFF tag."""
+    value: Any = getattr(image, "tag_v2", {}).get(tag, default)
+    return int(value[0] if isinstance(value, tuple) else value)
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error).split("\n")[0][:120] or type(error).__name__

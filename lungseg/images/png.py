@@ -1,0 +1,74 @@
+"""PNG, checked chunk by chunk before OpenCV decodes it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+from lungseg.errors import RejectedCase
+from lungseg.images.radiograph import check_size
+from lungseg.opencv import cv2
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    """Pixels of a PNG, of its own depth and channels.
+
+    Every chunk is checked against its CRC, since OpenCV reports a damaged file on stderr at best.
+    Chunks that only describe the picture (colour profiles, transparency, text) are dropped.
+
+    Returns:
+        uint8 or uint16, (H, W) or (H, W, 3 or 4) in OpenCV's channel order.
+
+    Raises:
+        RejectedCase: the file is truncated, damaged, or of a size that is refused.
+    """
+    kept, dropped, seen = [SIGNATURE], False, []
+    position = len(SIGNATURE)
+    while seen[-1:] != [b"IEND"]:
+        if position + 12 > len(data):
+            raise RejectedCase("the PNG is truncated")
+        (length,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        end = position + 12 + length
+        if end > len(data):
+            raise RejectedCase("the PNG is truncated")
+        (crc,) = struct.unpack_from(">I", data, end - 4)
+        if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
+            raise RejectedCase(f"the PNG is damaged (checksum of chunk {_printable(kind)})")
+        if not seen:
+            _check_header(kind, data[position + 8 : end - 4])
+        if kind in _NEEDED:
+            kept.append(data[position:end])
+        else:
+            dropped = True
+        seen.append(kind)
+        position = end
+    if b"IDAT" not in seen:
+        raise RejectedCase("the PNG holds no pixels")
+    clean = b"".join(kept) if dropped else data
+    pixels = cv2.imdecode(np.frombuffer(clean, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise RejectedCase("the PNG is damaged (its pixels cannot be decompressed)")
+    return np.asarray(pixels)
+
+
+def _check_header(kind: bytes, header: bytes) -> None:
+    if kind != b"IHDR" or len(header) != 13:
+        raise RejectedCase("the PNG is damaged (it does not begin with its header)")
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(
+        ">IIBBBBB", header
+    )
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise RejectedCase("the PNG is damaged (its header states an unknown pixel format)")
+    check_size(height, width, _CHANNELS[colour] * (2 if depth == 16 else 1))
+
+
+def _printable(kind: bytes) -> str:
+    return kind.decode("ascii", "replace") if kind.isalpha() else "?"

@@ -1,0 +1,45 @@
+"""A decoded radiograph, and the sizes it may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lungseg.errors import RejectedCase
+
+MIN_SIDE = 32
+MAX_PIXELS = 100_000_000
+MAX_DECODED_BYTES = 400_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Radiograph:
+    """One frontal film as a viewer would show it: bright bone, dark air."""
+
+    pixels: np.ndarray
+    """uint8 (H, W), contiguous."""
+    spacing_mm: tuple[float, float] | None = None
+    """Distance of neighbouring pixels, (row, column), in mm, where the file tells it."""
+    patient_id: str = ""
+    """Pseudonym of the DICOM patient, "" where the file tells none; never the id itself."""
+
+
+def check_size(height: int, width: int, bytes_per_pixel: int = 1) -> None:
+    """Refuse an image by the size its header states, before anything is decoded.
+
+    Raises:
+        RejectedCase: it is too small for a radiograph, or too large to be decoded safely.
+    """
+    if min(height, width) < MIN_SIDE:
+        raise RejectedCase(f"the image is {width}×{height} pixels, less than {MIN_SIDE} on a side")
+    if height * width > MAX_PIXELS:
+        raise RejectedCase(
+            f"the image is {width}×{height} pixels by its header, "
+            f"more than {MAX_PIXELS // 1_000_000} megapixels"
+        )
+    if height * width * bytes_per_pixel > MAX_DECODED_BYTES:
+        raise RejectedCase(
+            f"the image would take {height * width * bytes_per_pixel // 1_000_000} MB decoded, "
+            f"more than {MAX_DECODED_BYTES // 1_000_000} MB"
+        )

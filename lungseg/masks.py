@@ -1,0 +1,120 @@
+"""Reference masks of a case, from whatever its data set holds, as one boolean array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lungseg import rle
+from lungseg.case import Case
+from lungseg.datasets.darwin import draw_lungs
+from lungseg.errors import RejectedCase
+from lungseg.images.decode import decode_picture, read_limited
+from lungseg.opencv import cv2
+
+_THRESHOLD = 127
+_FEW_LEVELS = 5
+_NEAR = 32
+_NEAR_SHARE = 0.95
+_INVERTED_BORDER = 0.9
+
+
+def read_mask(case: Case, height: int, width: int) -> np.ndarray:
+    """The case's masks joined by OR.
+
+    Args:
+        case: its `masks`, `mask_rle`, `mask_size` and `mask_resize` are read.
+        height: of the image, px.
+        width: of the image, px.
+
+    Returns:
+        bool (height, width), with at least one True.
+
+    Raises:
+        RejectedCase: no mask, an empty or inverted one, one that is no mask, or one of another
+            size than the image where the data set does not say that it is to be resized.
+    """
+    parts = [_read_file(path, height, width, case.mask_resize) for path in case.masks]
+    if case.mask_rle:
+        _check_same_size(case.mask_size or (height, width), height, width)
+        parts += [rle.decode(text, height, width) for text in case.mask_rle]
+    if not parts:
+        raise RejectedCase("the case has no mask")
+    mask: np.ndarray = np.logical_or.reduce(parts)
+    if not mask.any():
+        raise RejectedCase("the mask is empty")
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    if border.mean() > _INVERTED_BORDER:
+        raise RejectedCase("the mask covers the image's border: lung must be the bright value")
+    return mask
+
+
+def binarise(raw: np.ndarray) -> np.ndarray:
+    """Lung pixels of a decoded mask image, after looking at the values it holds.
+
+    Two values of which one is 0: lung is the other. More: they must be a few, or lie near 0 and
+    255 as JPEG leaves them, and lung is > 127. Of colours the largest channel counts.
+
+    Args:
+        raw: (H, W) or (H, W, C) of any type, alpha (the fourth channel) ignored.
+
+    Returns:
+        bool (H, W).
+
+    Raises:
+        RejectedCase: the values are a photograph's, or labels that do not tell what is lung.
+    """
+    grey = raw if raw.ndim == 2 else raw[:, :, :3].max(axis=2)
+    values, counts = _levels(grey)
+    if values[-1] == 0 or (len(values) == 2 and values[0] == 0):
+        return np.asarray(grey > 0)
+    if values[-1] <= _THRESHOLD and len(values) <= _FEW_LEVELS:
+        raise RejectedCase(
+            f"the mask has the values {', '.join(f'{value:g}' for value in values)}, "
+            "which do not tell what is lung: use 0 and 255"
+        )
+    near = (values < _NEAR) | ((values > 255 - _NEAR) & (values <= 255))
+    if len(values) > _FEW_LEVELS and counts[near].sum() < _NEAR_SHARE * counts.sum():
+        raise RejectedCase(f"the mask has {len(values)} grey levels, it is no mask: use 0 and 255")
+    return np.asarray(grey > _THRESHOLD)
+
+
+def _read_file(path: str, height: int, width: int, resize: bool) -> np.ndarray:
+    name = path.rsplit("/", 1)[-1]
+    try:
+        data = read_limited(path)
+    except OSError as error:
+        raise RejectedCase(f"mask {name} cannot be read: {error.strerror or error}") from error
+    if name.lower().endswith(".json"):
+        mask = draw_lungs(data)
+    else:
+        try:
+            mask = binarise(decode_picture(data))
+        except RejectedCase as error:
+            raise RejectedCase(f"mask {name}: {error}") from error
+        except cv2.error as error:
+            raise RejectedCase(f"mask {name}: OpenCV cannot decode it ({error.err})") from error
+    if resize and mask.shape != (height, width):
+        resized = cv2.resize(
+            mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        )
+        return np.asarray(resized).view(bool)
+    _check_same_size((mask.shape[0], mask.shape[1]), height, width)
+    return mask
+
+
+def _check_same_size(size: tuple[int, int], height: int, width: int) -> None:
+    if tuple(size) != (height, width):
+        raise RejectedCase(
+            f"the mask is {size[1]}×{size[0]} pixels and its image {width}×{height}: "
+            "give the mask at the image's size"
+        )
+
+
+def _levels(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values in an image, ascending, and how often each occurs."""
+    if grey.dtype not in (np.uint8, np.uint16):
+        return np.unique(grey, return_counts=True)
+    size = int(np.iinfo(grey.dtype).max) + 1
+    histogram = cv2.calcHist([np.ascontiguousarray(grey)], [0], None, [size], [0, size]).ravel()
+    values = np.flatnonzero(histogram)
+    return values, histogram[values]

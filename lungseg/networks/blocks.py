@@ -1,0 +1,137 @@
+"""The blocks that all three networks are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from lungseg.networks.batch_norm import FusedBatchNormalization
+
+Tensor = Any
+
+# Keras's 0.99 follows too slowly on sets of some hundred films: validation then looks broken.
+MOMENTUM = 0.9
+
+
+def normalise(x: Tensor, batch_norm: str) -> Tensor:
+    """Batch normalisation over (B, H, W, C): "fused", "synchronized" or "none"."""
+    if batch_norm == "none":
+        return x
+    if batch_norm == "synchronized":
+        return layers.BatchNormalization(momentum=MOMENTUM, synchronized=True)(x)
+    return FusedBatchNormalization(momentum=MOMENTUM)(x)
+
+
+def double_convolution(x: Tensor, width: int, batch_norm: str) -> Tensor:
+    """Twice 3×3 convolution, batch normalisation, ReLU (Ronneberger 2015, arXiv 1505.04597)."""
+    for _ in range(2):
+        x = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal")(x)
+        x = layers.ReLU()(normalise(x, batch_norm))
+    return x
+
+
+def residual_unit(
+    x: Tensor, width: int, batch_norm: str, *, stride: int = 1, first: bool = False
+) -> Tensor:
+    """Pre-activation residual unit (Zhang 2018, arXiv 1711.10684, figure 1b).
+
+    Batch normalisation, ReLU and 3×3 convolution twice, added to the input; where the shape
+    changes the input goes through a 1×1 convolution with batch normalisation.
+
+    Args:
+        x: (B, H, W, C).
+        width: feature maps of the output.
+        batch_norm: see `normalise`.
+        stride: of the first convolution and the shortcut.
+        first: leave out the leading normalisation and ReLU (the unit on the film itself).
+    """
+    y = x if first else layers.ReLU()(normalise(x, batch_norm))
+    y = layers.Conv2D(width, 3, strides=stride, padding="same", kernel_initializer="he_normal")(y)
+    y = layers.ReLU()(normalise(y, batch_norm))
+    y = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal")(y)
+    if stride != 1 or x.shape[-1] != width:
+        x = layers.Conv2D(width, 1, strides=stride, kernel_initializer="he_normal")(x)
+        x = normalise(x, batch_norm)
+    return layers.Add()([x, y])
+
+
+def upsample(x: Tensor, width: int, upsampling: str) -> Tensor:
+    """Up-convolution to twice the height and width and `width` feature maps.
+
+    "transpose" is a 2×2 transposed convolution, "nearest" repeats pixels and convolves 2×2
+    (Ronneberger 2015, section 2); both have the same number of parameters.
+    """
+    if upsampling == "transpose":
+        return layers.Conv2DTranspose(width, 2, strides=2, kernel_initializer="he_normal")(x)
+    x = layers.UpSampling2D()(x)
+    return layers.Conv2D(width, 2, padding="same", kernel_initializer="he_normal")(x)
+
+
+def attention_gate(skip: Tensor, gate: Tensor) -> Tensor:
+    """Additive attention gate on a skip connection (Oktay 2018, arXiv 1804.03999, figure 2).
+
+    Args:
+        skip: (B, H, W, C), the encoder's features.
+        gate: (B, H, W, G), the decoder's, already up-sampled to the same size.
+
+    Returns:
+        The skip, each position weighted by a value in 0…1; F_int is C / 2.
+    """
+    inner = max(1, skip.shape[-1] // 2)
+    theta = layers.Conv2D(inner, 1, use_bias=False)(skip)
+    phi = layers.Conv2D(inner, 1)(gate)
+    weight = layers.Conv2D(1, 1)(layers.ReLU()(layers.Add()([theta, phi])))
+    weight = layers.Activation("sigmoid", dtype="float32")(weight)
+    return layers.Multiply()([skip, weight])
+
+
+@keras.saving.register_keras_serializable(package="lungseg")
+class NonLocalBlock(layers.Layer):
+    """Non-local block, embedded Gaussian (Wang 2018, arXiv 1711.07971, figure 2).
+
+    1×1 convolutions theta, phi, g to half the feature maps, attention over all positions with the
+    softmax in float32, a 1×1 convolution back, added to the input. The last convolution starts at
+    zero, so that the block starts as the identity. With more than `MAX_POSITIONS` positions phi
+    and g are max-pooled 2×2 (section 3.3).
+    """
+
+    MAX_POSITIONS = 1024
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the four convolutions for inputs of (B, H, W, C)."""
+        width = input_shape[-1] or 0
+        inner, dtype = max(1, width // 2), self.dtype_policy
+        self.theta = layers.Conv2D(inner, 1, name="theta", dtype=dtype)
+        self.phi = layers.Conv2D(inner, 1, name="phi", dtype=dtype)
+        self.g = layers.Conv2D(inner, 1, name="g", dtype=dtype)
+        self.back = layers.Conv2D(width, 1, kernel_initializer="zeros", name="back", dtype=dtype)
+        for convolution in (self.theta, self.phi, self.g):
+            convolution.build(input_shape)
+        self.back.build((*input_shape[:-1], inner))
+        self.built = True
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """(B, H, W, C) to the same shape."""
+        _, height, width, _ = inputs.shape
+        theta, phi, g = self.theta(inputs), self.phi(inputs), self.g(inputs)
+        if height * width > self.MAX_POSITIONS:
+            phi, g = (ops.max_pool(x, 2, 2) for x in (phi, g))
+        inner = theta.shape[-1]
+        query, key, value = (
+            ops.reshape(x, (-1, x.shape[1] * x.shape[2], inner)) for x in (theta, phi, g)
+        )
+        scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+        attention = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+        mixed = ops.matmul(ops.cast(attention, value.dtype), value)
+        return inputs + self.back(ops.reshape(mixed, (-1, height, width, inner)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the input."""
+        return input_shape
+
+
+def head(x: Tensor) -> Tensor:
+    """1×1 convolution and sigmoid to one lung probability a pixel, in float32."""
+    return layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="probability")(x)

@@ -1,0 +1,44 @@
+"""RNGU-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from lungseg.networks.resunet import resunet
+
+
+def rngunet(
+    *,
+    size: int,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    batch_norm: str = "fused",
+    non_local: bool = True,
+    gates: bool = True,
+) -> keras.Model:
+    """RNGU-Net: residual, non-local, gated U-Net (PeerJ Computer Science 2024, e1780).
+
+    Only the abstract is public in text, so this is our reading of it: the encoder of ResUNet; at
+    the bottleneck its residual 3×3 pair (the local branch) and then a non-local block (Wang 2018,
+    arXiv 1711.07971); in the decoder an additive attention gate on each skip connection (Oktay
+    2018, arXiv 1804.03999), concatenation and a residual unit.
+
+    | widths | parameters |
+    |---|---|
+    | 32-64-128-256-512 | 8,958,853 |
+
+    Args:
+        size: side of the input in px, a multiple of 2^(levels - 1).
+        widths: feature maps a level, the last one is the bottleneck.
+        batch_norm: "fused", "synchronized" or "none".
+        non_local: leave it in; False for an ablation.
+        gates: leave them in; False for an ablation.
+
+    Returns:
+        A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
+    """
+    model = resunet(
+        size=size, widths=widths, batch_norm=batch_norm, non_local=non_local, gates=gates
+    )
+    return keras.Model(model.inputs, model.outputs, name="rngunet")

@@ -1,0 +1,49 @@
+"""U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from lungseg.networks.blocks import double_convolution, head, upsample
+
+
+def unet(
+    *,
+    size: int,
+    widths: Sequence[int] = (32, 64, 128, 256, 512),
+    batch_norm: str = "fused",
+    upsampling: str = "nearest",
+) -> keras.Model:
+    """U-Net (Ronneberger, Fischer, Brox 2015, arXiv 1505.04597) with `same` padding.
+
+    Each level is twice 3×3 convolution and ReLU; 2×2 max-pooling down, up-sampling and
+    concatenation with the skip connection up.
+
+    | widths | batch norm | way up | parameters |
+    |---|---|---|---|
+    | 64-128-256-512-1024 | none | transpose | 31,030,593 |
+    | 64-128-256-512-1024 | fused | transpose | 31,054,145 |
+    | 32-64-128-256-512 | fused | nearest | 7,771,297 |
+
+    Args:
+        size: side of the input in px, a multiple of 2^(levels - 1).
+        widths: feature maps a level, the last one is the bottleneck.
+        batch_norm: "fused", "synchronized" or "none", after every 3×3 convolution.
+        upsampling: "nearest" or "transpose".
+
+    Returns:
+        A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
+    """
+    inputs = x = keras.Input((size, size, 1))
+    skips = []
+    for width in widths[:-1]:
+        skips.append(double_convolution(x, width, batch_norm))
+        x = layers.MaxPooling2D()(skips[-1])
+    x = double_convolution(x, widths[-1], batch_norm)
+    for width, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
+        x = layers.Concatenate()([upsample(x, width, upsampling), skip])
+        x = double_convolution(x, width, batch_norm)
+    return keras.Model(inputs, head(x), name="unet")

@@ -1,0 +1,131 @@
+"""What a run has left in its folder, read for the report."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from lungseg import storage
+from lungseg.errors import UserError
+from lungseg.report.labels import order
+
+LONG_COLUMNS = ("prediction_rle",)
+"""Columns of the score tables that are read case by case when needed."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One trained model of a run."""
+
+    model: str
+    fold: str
+    seed: str
+    info: dict[str, Any]
+    """`segmenter.json`."""
+    history: pd.DataFrame | None
+    calibration: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, or a folder of score tables alone."""
+
+    path: str
+    name: str
+    scores: pd.DataFrame
+    """Per-case rows of all models and trainings, with the column `file` they were read from."""
+    trainings: list[Training]
+    provenance: dict[str, Any]
+    shards: str | None
+    trials: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def read_run(path: str) -> Run:
+    """Read a run's folder, or a folder of score tables (masks from elsewhere).
+
+    Raises:
+        UserError: there are no scores in it.
+    """
+    folder = storage.join(path, "scores")
+    files = storage.list_files(folder if storage.exists(folder) else path, ".parquet", True)
+    if not files:
+        raise UserError(f"{path} holds no scores to report: run lungseg evaluate first")
+    tables = [_read_scores(file) for file in files]
+    shards = storage.join(path, "shards")
+    provenance = storage.join(path, "provenance.json")
+    return Run(
+        path=path,
+        name=path.rstrip("/").rsplit("/", 1)[-1],
+        scores=pd.concat(tables, ignore_index=True),
+        trainings=_read_trainings(storage.join(path, "models")),
+        provenance=json.loads(storage.read_text(provenance)) if storage.exists(provenance) else {},
+        shards=shards if storage.exists(storage.join(shards, "dataset.json")) else None,
+        trials=_read_trials(storage.join(path, "search")),
+    )
+
+
+def _read_scores(path: str) -> pd.DataFrame:
+    file = pq.ParquetFile(io.BytesIO(storage.read_bytes(path)))
+    columns = [name for name in file.schema_arrow.names if name not in LONG_COLUMNS]
+    missing = {"case_id", "model", "tp", "fp", "fn", "tn", "dice", "iou"} - set(columns)
+    if missing:
+        raise UserError(f"{path} is no table of scores: it lacks {', '.join(sorted(missing))}")
+    frame = file.read(columns=columns).to_pandas()
+    defaults = {"fold": 0, "seed": 0, "source": "", "patient_id": "", "split": ""}
+    absent = {name: value for name, value in defaults.items() if name not in frame}
+    return frame.assign(**absent, file=path)
+
+
+def _read_trainings(folder: str) -> list[Training]:
+    trainings = []
+    by_model = {path.rsplit("/", 1)[-1]: path for path in storage.list_folders(folder)}
+    for model in order(by_model):
+        for fold in storage.list_folders(by_model[model]):
+            for seed in storage.list_folders(fold):
+                if storage.exists(storage.join(seed, "segmenter.json")):
+                    trainings.append(_read_training(model, fold, seed))
+    return trainings
+
+
+def _read_training(model: str, fold: str, path: str) -> Training:
+    return Training(
+        model=model,
+        fold=fold.rsplit("fold-", 1)[-1],
+        seed=path.rsplit("seed-", 1)[-1],
+        info=json.loads(storage.read_text(storage.join(path, "segmenter.json"))),
+        history=_read_csv(storage.join(path, "history.csv")),
+        calibration=_read_csv(storage.join(path, "calibration.csv")),
+    )
+
+
+def _read_trials(folder: str) -> dict[str, pd.DataFrame]:
+    tables = {
+        path.rsplit("/", 1)[-1]: _read_csv(storage.join(path, "trials.csv"))
+        for path in storage.list_folders(folder)
+    }
+    return {name: table for name, table in tables.items() if table is not None}
+
+
+def _read_csv(path: str) -> pd.DataFrame | None:
+    if not storage.exists(path):
+        return None
+    table = pd.read_csv(io.StringIO(storage.read_text(path)))
+    return table if len(table) else None
+
+
+def read_masks(file: str, case_ids: set[str]) -> dict[str, str]:
+    """Predicted masks of a few cases as run lengths, without holding the others in memory."""
+    table = pq.ParquetFile(io.BytesIO(storage.read_bytes(file)))
+    if "prediction_rle" not in table.schema_arrow.names:
+        return {}
+    masks: dict[str, str] = {}
+    for batch in table.iter_batches(batch_size=64, columns=["case_id", "prediction_rle"]):
+        for row in batch.to_pylist():
+            if row["case_id"] in case_ids and row["prediction_rle"] is not None:
+                masks[row["case_id"]] = row["prediction_rle"]
+    return masks

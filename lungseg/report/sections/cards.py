@@ -1,0 +1,24 @@
+"""The model cards within the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from lungseg.report.gather import Gathered
+from lungseg.report.model_card import card_facts
+from lungseg.report.section import Section, Table
+
+
+def cards(gathered: Gathered, summary: Mapping[str, Any]) -> Section:
+    """The facts of all models side by side."""
+    facts = {name: card_facts(gathered, summary, name) for name in gathered.models}
+    names = list(dict.fromkeys(fact for own in facts.values() for fact in own))
+    rows = [[fact, *(own.get(fact, "–") for own in facts.values())] for fact in names]
+    header = ["Fact", *gathered.titles.values()]
+    frame = pd.DataFrame(rows, columns=["fact", *gathered.models])
+    text = "The full cards stand in model-cards/, one file a model."
+    table = Table("model-cards", "Facts of the models", frame, header, rows)
+    return Section("models", "Model cards", [text], [table])

@@ -1,0 +1,124 @@
+"""The folder of a run: its configuration, what it was made with, and which stages are done."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lungseg import storage
+from lungseg.errors import UserError
+from lungseg.precision import cpu_has_bfloat16
+from lungseg.settings import Settings
+from lungseg.training.plan import difference
+
+CONFIG = "config.yaml"
+PROVENANCE = "provenance.json"
+
+_PACKAGES = ("lungseg", "tensorflow", "keras", "ray", "numpy", "opencv-python", "pandas", "pyarrow")
+# What may change from one start of a run to the next: where it runs, and which parts of the
+# comparison are wanted (each training and table is kept by itself).
+_FREE = {"compute", "models", "seeds", "report", "evaluate"}
+
+
+def model_folder(run: str, model: str, fold: int, seed: int) -> str:
+    """Where the model of one training lies."""
+    return storage.join(run, "models", model, f"fold-{fold}", f"seed-{seed}")
+
+
+def claim(run: str, settings: Settings, data: list[str]) -> None:
+    """Write `config.yaml`, unless the folder belongs to a run of another configuration.
+
+    Raises:
+        UserError: it does; nothing is changed.
+    """
+    path = storage.join(run, CONFIG)
+    content = settings.model_dump(mode="json") | {"data_paths": data}
+    if storage.exists(path):
+        before = yaml.safe_load(storage.read_text(path))
+        changed = difference(_bound(before), _bound(content))
+        if changed:
+            raise UserError(
+                f"{run} holds a run of another configuration ({changed}): choose another --out, "
+                "or delete it"
+            )
+    elif storage.list_files(run) or storage.list_folders(run):
+        raise UserError(f"{run} is not empty and holds no run: choose another --out")
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    storage.write_text(path, text)
+
+
+def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in _FREE}
+
+
+@contextmanager
+def timed(run: str, stage: str) -> Iterator[None]:
+    """Add the seconds that a stage takes to `provenance.json`, together over all starts."""
+    started = time.perf_counter()
+    yield
+    content = read_provenance(run)
+    seconds = content.setdefault("seconds", {})
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 2)
+    storage.write_text(storage.join(run, PROVENANCE), json.dumps(content, indent=2))
+
+
+def read_provenance(run: str) -> dict[str, Any]:
+    """`provenance.json`, empty where there is none yet."""
+    path = storage.join(run, PROVENANCE)
+    content: dict[str, Any] = json.loads(storage.read_text(path)) if storage.exists(path) else {}
+    return content
+
+
+def write_provenance(run: str, facts: Mapping[str, Any]) -> None:
+    """Write or renew `provenance.json`: versions, commit, hardware and the given facts."""
+    content = read_provenance(run) | {
+        "versions": {"python": platform.python_version()}
+        | {name: _version(name) for name in _PACKAGES},
+        "commit": _commit(),
+        "hardware": {
+            "cpu": _cpu_name(),
+            "cpus": os.cpu_count(),
+            "bfloat16": cpu_has_bfloat16(),
+            "system": platform.system(),
+        },
+        **facts,
+    }
+    storage.write_text(storage.join(run, PROVENANCE), json.dumps(content, indent=2))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _commit() -> str:
+    """Commit of the source tree, "" when installed from a wheel."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5)
+    except OSError:
+        return ""
+    return done.stdout.strip()
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor()
+    names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.machine()

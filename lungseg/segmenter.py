@@ -1,0 +1,158 @@
+"""A trained model as a folder, and what it is used for: `Segmenter.load(path).predict(image)`.
+
+`segmenter.json` says what the network is and how films are prepared for it, `model.weights.h5`
+holds its weights. Loading builds the network from our own registry and reads plain arrays; no
+foreign code is ever deserialised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from lungseg import networks, storage
+from lungseg.errors import UserError
+from lungseg.letterbox import Geometry, letterbox, restore
+from lungseg.postprocess import clean
+from lungseg.precision import dtype_policy
+from lungseg.settings import Precision
+
+FORMAT = 1
+INFO = "segmenter.json"
+WEIGHTS = "model.weights.h5"
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A trained network with all that belongs to its use."""
+
+    model: keras.Model
+    info: Mapping[str, Any]
+    """The content of `segmenter.json`."""
+
+    @classmethod
+    def load(cls, path: str, precision: Precision = "auto") -> Segmenter:
+        """Load a model folder, local or by URL.
+
+        Args:
+            path: folder with `segmenter.json` and `model.weights.h5`.
+            precision: arithmetic of the network here; need not be that of the training.
+
+        Raises:
+            UserError: the folder holds no complete model of a known architecture.
+        """
+        info = read_info(path)
+        weights = storage.read_bytes(storage.join(path, WEIGHTS))
+        if hashlib.sha256(weights).hexdigest() != info["sha256"]:
+            raise UserError(
+                f"{path}/{WEIGHTS} is not the file that {INFO} describes: copy it again"
+            )
+        previous = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(dtype_policy(precision))
+        try:
+            model = networks.build(info["architecture"], size=info["size"], **info["arguments"])
+        finally:
+            keras.config.set_dtype_policy(previous)
+        with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+            local = os.path.join(folder, WEIGHTS)
+            storage.write_bytes(local, weights)
+            model.load_weights(local)
+        return cls(model, info)
+
+    @property
+    def size(self) -> int:
+        """Side of the network's square input in px."""
+        return int(self.info["size"])
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Lung probability of letterboxed films.
+
+        Args:
+            images: uint8 (B, size, size, 1).
+
+        Returns:
+            float32 (B, size, size) in 0…1.
+        """
+        output = self.model.predict_on_batch(images.astype(np.float32) / 255.0)
+        return np.asarray(output, np.float32)[..., 0]
+
+    def mask_at_original_size(
+        self, probabilities: np.ndarray, geometry: Geometry
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of one film on its own grid.
+
+        Args:
+            probabilities: float32 (size, size).
+            geometry: of the film's letterbox.
+
+        Returns:
+            The mask after and before post-processing, both bool (H, W).
+        """
+        raw = restore(probabilities, geometry) > self.info["threshold"]
+        return clean(raw, min_area_fraction=self.info["min_area_fraction"]), raw
+
+    def predict(self, image: np.ndarray) -> np.ndarray:
+        """Mask of one film.
+
+        Args:
+            image: uint8 (H, W), bright where the film is dense (bone white, air black).
+
+        Returns:
+            bool (H, W), the lungs.
+
+        Raises:
+            UserError: the image has another dtype or more than one channel.
+        """
+        if image.dtype != np.uint8 or image.ndim != 2:
+            raise UserError(
+                f"predict takes a uint8 image (H, W), not {image.dtype} {image.shape}: read files "
+                "with lungseg.images.read"
+            )
+        square, geometry = letterbox(image, self.size)
+        probabilities = self.probabilities(square[None, ..., None])[0]
+        return self.mask_at_original_size(probabilities, geometry)[0]
+
+
+def read_info(path: str) -> dict[str, Any]:
+    """`segmenter.json` of a model folder.
+
+    Raises:
+        UserError: there is none, or it is of another format.
+    """
+    address = storage.join(path, INFO)
+    if not storage.exists(address):
+        raise UserError(f"{path} holds no trained model (no {INFO}): train one with lungseg train")
+    info: dict[str, Any] = json.loads(storage.read_text(address))
+    if info.get("format") != FORMAT:
+        raise UserError(f"{address} has format {info.get('format')}, this version reads {FORMAT}")
+    return info
+
+
+def save(path: str, model: keras.Model, info: Mapping[str, Any]) -> None:
+    """Write a model folder; `segmenter.json` comes last, so that a folder with it is complete.
+
+    Args:
+        path: folder, local or by URL.
+        model: built by `lungseg.networks.build` from the architecture and arguments in `info`.
+        info: content of `segmenter.json` but for format, parameters and hash.
+    """
+    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+        local = os.path.join(folder, WEIGHTS)
+        model.save_weights(local)
+        weights = storage.read_bytes(local)
+    storage.write_bytes(storage.join(path, WEIGHTS), weights)
+    complete = {
+        "format": FORMAT,
+        **info,
+        "parameters": model.count_params(),
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    storage.write_text(storage.join(path, INFO), json.dumps(complete, indent=2, ensure_ascii=False))

@@ -1,0 +1,300 @@
+"""Every setting of lungseg: its type, default, unit and a sentence. No default lives elsewhere."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+
+from lungseg import storage
+from lungseg.errors import UserError
+from lungseg.networks.registry import ARCHITECTURES
+
+ModelName = Literal["unet", "resunet", "rngunet"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class DataSettings(_Section):
+    """Which films there are and how they become shards."""
+
+    size: int = Field(256, ge=32, le=4096, description="Side of the network's square input [px].")
+    layout: str = Field("auto", description="Layout of the data folders; auto recognises it.")
+    split: Literal["hint", "drawn"] = Field(
+        "hint", description="hint honours a manifest's split_hint column, drawn draws our own."
+    )
+    val_fraction: float = Field(
+        0.15, gt=0, lt=0.5, description="Part of the patients for validation, when drawn."
+    )
+    test_fraction: float = Field(
+        0.15, gt=0, lt=0.5, description="Part of the patients for the test, when drawn."
+    )
+    split_seed: int = Field(0, ge=0, description="Seed of the drawn split.")
+    cases_per_shard: int = Field(64, ge=1, description="Cases in one Parquet file.")
+    phantoms: int = Field(240, ge=8, description="Phantoms drawn where no data is given [cases].")
+    phantom_size: int = Field(320, ge=64, description="Longer side of a drawn phantom [px].")
+    phantom_seed: int = Field(0, ge=0, description="Seed of the phantoms.")
+
+
+class NetworkSettings(_Section):
+    """Form of the networks; the three share it, so that their budgets are equal."""
+
+    widths: tuple[int, ...] = Field(
+        (32, 64, 128, 256, 512),
+        min_length=2,
+        description="Feature maps a level, the last one is the bottleneck.",
+    )
+    batch_norm: Literal["fused", "synchronized", "none"] = Field(
+        "fused", description="fused is fast and per replica, synchronized spans all replicas."
+    )
+    upsampling: Literal["nearest", "transpose"] = Field(
+        "nearest", description="Way up of the U-Net's decoder: UpSampling2D or Conv2DTranspose."
+    )
+
+
+class AugmentationSettings(_Section):
+    """Random changes of the training films; mask and film get the same geometry."""
+
+    rotation: float = Field(8.0, ge=0, le=180, description="Largest rotation either way [degrees].")
+    zoom: float = Field(0.1, ge=0, lt=1, description="Largest change of scale [fraction].")
+    shift: float = Field(0.06, ge=0, lt=1, description="Largest shift [fraction of the side].")
+    brightness: float = Field(0.1, ge=0, le=1, description="Largest added brightness [of 0…1].")
+    contrast: float = Field(0.2, ge=0, lt=1, description="Largest change of contrast [fraction].")
+    gamma: float = Field(0.2, ge=0, lt=1, description="Largest change of log2 gamma.")
+    noise: float = Field(0.02, ge=0, le=1, description="Largest noise sd [of 0…1].")
+    flip: bool = Field(
+        False, description="Mirror left and right (puts the heart on the wrong side)."
+    )
+
+
+class TrainSettings(_Section):
+    """How a network is trained."""
+
+    epochs: int = Field(60, ge=1, description="Passes over the training cases, at most.")
+    batch_size: int = Field(8, ge=1, description="Cases a worker and step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Initial learning rate of Adam.")
+    loss: Literal["dice"] = Field("dice", description="dice is 1 − Dice coefficient a film.")
+    precision: Precision = Field(
+        "auto", description="Arithmetic; auto takes bfloat16 where the hardware has it."
+    )
+    plateau_patience: int = Field(
+        5, ge=1, description="Epochs without a better validation Dice before the rate falls."
+    )
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="Factor of that fall.")
+    stop_patience: int = Field(
+        15, ge=1, description="Epochs without a better validation Dice before training ends."
+    )
+    shuffle_buffer: int = Field(512, ge=1, description="Cases shuffled at a time, a worker.")
+    augment: bool = Field(True, description="Change training films at random (see augmentation).")
+    max_failures: int = Field(3, ge=-1, description="Restarts after a lost worker; -1: no limit.")
+
+
+class EvaluateSettings(_Section):
+    """From the network's output to a mask at original size."""
+
+    min_area_fraction: float = Field(
+        0.005, ge=0, lt=0.5, description="Smaller parts of a mask are dropped [of the film]."
+    )
+    batch_size: int = Field(16, ge=1, description="Cases the network sees at a time.")
+
+
+class ReportSettings(_Section):
+    """Statistics of the comparison."""
+
+    resamples: int = Field(10_000, ge=100, description="Bootstrap resamples over patients.")
+    seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
+
+
+class ComputeSettings(_Section):
+    """What the work runs on; changes nothing in what is computed, so a run may change it."""
+
+    address: str = Field(
+        "", description="Ray cluster; empty: RAY_ADDRESS if set, else a local one is started."
+    )
+    workers: int = Field(1, ge=1, description="Training workers (processes).")
+    cpus_per_worker: float = Field(
+        0, ge=0, description="CPUs of a training worker; 0 shares out what the cluster has."
+    )
+    gpus_per_worker: float = Field(
+        -1, ge=-1, description="GPUs of a training worker; -1: one where the cluster has them."
+    )
+    object_store_mb: int = Field(
+        1024, ge=100, description="Ray's shared memory on a local cluster [MiB]."
+    )
+
+
+class Settings(_Section):
+    """All settings of a run."""
+
+    preset: Literal["quick", "full", "literature"] = Field(
+        "quick", description="Set of defaults the others are laid over."
+    )
+    models: tuple[ModelName, ...] = Field(
+        ("unet", "resunet", "rngunet"), min_length=1, description="Architectures to compare."
+    )
+    seeds: int = Field(1, ge=1, description="Repeated trainings of each model, seeds 0…N-1.")
+    data: DataSettings = DataSettings()  # type: ignore[call-arg]
+    network: NetworkSettings = NetworkSettings()  # type: ignore[call-arg]
+    train: TrainSettings = TrainSettings()  # type: ignore[call-arg]
+    augmentation: AugmentationSettings = AugmentationSettings()  # type: ignore[call-arg]
+    evaluate: EvaluateSettings = EvaluateSettings()  # type: ignore[call-arg]
+    report: ReportSettings = ReportSettings()  # type: ignore[call-arg]
+    compute: ComputeSettings = ComputeSettings()  # type: ignore[call-arg]
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        if isinstance(names, Sequence) and len(set(names)) < len(names):
+            raise ValueError("a model is named twice")
+        return names
+
+    def to_yaml(self) -> str:
+        """The settings as YAML text that `resolve` reads back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # 128 px and small widths: minutes on a laptop.
+    "quick": {
+        "data": {"size": 128},
+        "network": {"widths": (16, 32, 64, 128, 256)},
+        "train": {"epochs": 40, "learning_rate": 2e-3},
+    },
+    # The 8 M trio at 256 px: a fair comparison at equal budgets.
+    "full": {"data": {"size": 256}, "train": {"epochs": 100}},
+    # The published sizes, each architecture with its own widths.
+    "literature": {"data": {"size": 256}, "train": {"epochs": 100, "batch_size": 4}},
+}
+
+
+def literature_arguments(model: str) -> dict[str, Any]:
+    """The published arguments of an architecture, which the preset `literature` trains."""
+    return dict(ARCHITECTURES[model].literature)
+
+
+def network_arguments(settings: Settings, model: str) -> dict[str, Any]:
+    """Keyword arguments of `lungseg.networks.build` for one of the models of a run."""
+    arguments: dict[str, Any] = {
+        "widths": settings.network.widths,
+        "batch_norm": settings.network.batch_norm,
+    }
+    if model == "unet":
+        arguments["upsampling"] = settings.network.upsampling
+    if settings.preset == "literature":
+        arguments |= literature_arguments(model)
+    return arguments
+
+
+def describe() -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting by its dotted name, in order, for the help text and the documents."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            for inner, inner_field in section.model_fields.items():
+                yield f"{name}.{inner}", inner_field
+        else:
+            yield name, field
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        merged[key] = _merge(dict(inner), value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _nested(dotted: str, value: Any) -> dict[str, Any]:
+    for part in reversed(dotted.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(storage.read_text(path)) or {}
+    except OSError as error:
+        raise UserError(f"cannot read the config file {path}: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"the config file {path} is not YAML: {_one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"the config file {path} is not a mapping of settings to values")
+    return content
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set takes key=value, not {text!r}")
+    return _nested(name.strip(), yaml.safe_load(value))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    dotted = ".".join(str(part) for part in first["loc"])
+    names = [name for name, _ in describe()]
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(dotted, names, n=1, cutoff=0.4)
+        near = near or [name for name in names if name.endswith(f".{dotted}")][:1]
+        hint = f"; the nearest known one is {near[0]}" if near else ""
+        return f"unknown setting {dotted}{hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"setting {dotted} cannot be {first['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def resolve(
+    *,
+    preset: str | None = None,
+    config: str | None = None,
+    assignments: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Lay preset, config file, `--set` assignments and options over the defaults, in this order.
+
+    Args:
+        preset: one of `PRESETS`; also taken from the config file.
+        config: path of a YAML file.
+        assignments: texts "section.name=value".
+        options: dotted names to values; None counts as not given.
+
+    Raises:
+        UserError: an unknown setting (the nearest known one is named) or a value out of range.
+    """
+    given: dict[str, Any] = _read_file(config) if config else {}
+    for text in assignments:
+        given = _merge(given, _assignment(text))
+    for name, value in (options or {}).items():
+        if value is not None:
+            given = _merge(given, _nested(name, value))
+    chosen = preset or given.get("preset") or Settings.model_fields["preset"].default
+    if chosen not in PRESETS:
+        raise UserError(f"there is no preset {chosen!r}: take one of {', '.join(PRESETS)}")
+    given["preset"] = chosen
+    try:
+        return Settings.model_validate(_merge(PRESETS[chosen], given))
+    except ValidationError as error:
+        raise UserError(_explain(error)) from error
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hex digits that change with any of the parts (anything JSON can hold, or settings)."""
+    plain = [
+        part.model_dump(mode="json") if isinstance(part, BaseModel) else part for part in parts
+    ]
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

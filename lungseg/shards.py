@@ -1,0 +1,134 @@
+"""Shards: Parquet files of preprocessed cases, `SHARDS/{train,val,test}/*.parquet`.
+
+Film and mask are uint8 tensors of the network's size; beside them stand the way back to the
+original size and the reference mask there, so that nothing later needs the original file.
+`SHARDS/dataset.json` is written last: without it the folder is not complete.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lungseg import storage
+from lungseg.case import SPLITS
+from lungseg.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+INFO = "dataset.json"
+
+_FACTS = {
+    "case_id": pa.string(),
+    "patient_id": pa.string(),
+    "source": pa.string(),
+    "split": pa.string(),
+    "fold": pa.int32(),
+    "sex": pa.string(),
+    "age": pa.float32(),
+    "finding": pa.string(),
+    "view": pa.string(),
+    "mask_convention": pa.string(),
+    "height": pa.int32(),
+    "width": pa.int32(),
+    "scaled_height": pa.int32(),
+    "scaled_width": pa.int32(),
+    "top": pa.int32(),
+    "left": pa.int32(),
+    "spacing_row": pa.float32(),
+    "spacing_column": pa.float32(),
+    "reference_rle": pa.string(),
+    "image_hash": pa.string(),
+}
+TENSORS = ("image", "mask")
+
+
+def column_names() -> tuple[str, ...]:
+    """All columns of a shard, in order."""
+    return (*_FACTS, *TENSORS)
+
+
+def schema(size: int) -> pa.Schema:
+    """Columns of a shard whose tensors are uint8 (size, size, 1)."""
+    tensor = pa.fixed_shape_tensor(pa.uint8(), (size, size, 1))
+    return pa.schema([*_FACTS.items(), *((name, tensor) for name in TENSORS)])
+
+
+def to_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of `lungseg.preprocess` (at least one) as an Arrow table."""
+    size = rows[0]["image"].shape[0]
+    columns: list[pa.Array] = [
+        pa.array([row[name] for row in rows], kind) for name, kind in _FACTS.items()
+    ]
+    columns += [
+        pa.FixedShapeTensorArray.from_numpy_ndarray(
+            np.ascontiguousarray(np.stack([row[name] for row in rows]).reshape(-1, size, size, 1))
+        )
+        for name in TENSORS
+    ]
+    return pa.Table.from_arrays(columns, schema=schema(size))
+
+
+def write_table(path: str, table: pa.Table) -> None:
+    """Write one shard, whole or not at all."""
+    stream = io.BytesIO()
+    pq.write_table(table, stream, compression="zstd")
+    storage.write_bytes(path, stream.getvalue())
+
+
+def read_file(path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """One shard as an Arrow table."""
+    return pq.read_table(io.BytesIO(storage.read_bytes(path)), columns=columns)
+
+
+def files(shards: str, split: str) -> list[str]:
+    """Paths of the shards of one part, sorted."""
+    return storage.list_files(storage.join(shards, split), ".parquet")
+
+
+def read_table(shards: str, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """All cases of one part in memory.
+
+    Args:
+        shards: folder of the shards.
+        split: "train", "val", "test" or "all".
+        columns: which ones; all by default.
+
+    Returns:
+        One row a case, in the order of the case ids; `image` and `mask` hold uint8 arrays
+        (size, size, 1).
+    """
+    parts = SPLITS if split == "all" else (split,)
+    tables = [read_file(path, columns) for part in parts for path in files(shards, part)]
+    table = pa.concat_tables(tables)
+    tensors = [name for name in TENSORS if name in table.column_names]
+    frame = table.drop_columns(tensors).to_pandas()
+    for name in tensors:
+        stacked = [chunk.to_numpy_ndarray() for chunk in table.column(name).chunks]
+        frame[name] = list(np.concatenate(stacked))
+    return frame.sort_values("case_id", ignore_index=True) if "case_id" in frame else frame
+
+
+def read_info(shards: str) -> dict[str, Any]:
+    """`dataset.json` of complete shards.
+
+    Raises:
+        UserError: there are none, or they are of another format.
+    """
+    path = storage.join(shards, INFO)
+    if not storage.exists(path):
+        raise UserError(
+            f"{shards} holds no complete shards (no {INFO}): write them with lungseg shard"
+        )
+    info: dict[str, Any] = json.loads(storage.read_text(path))
+    if info.get("format") != FORMAT:
+        raise UserError(f"{path} has format {info.get('format')}, this version reads {FORMAT}")
+    return info

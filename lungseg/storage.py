@@ -1,0 +1,164 @@
+"""Files by path or URL: a local folder, NFS, `s3://`, `gs://` or any other fsspec address.
+
+Every file is written under a temporary name and then renamed, so that a reader sees the whole
+file or none. (Object stores publish an object only when its upload is complete.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from pathlib import Path
+
+import fsspec
+
+from lungseg.errors import UserError
+
+
+def is_url(path: str) -> bool:
+    """Whether the path names a remote address (`file://` counts as local)."""
+    return "://" in path and not path.startswith("file://")
+
+
+def local(path: str) -> str:
+    """The plain path of a local address."""
+    return path.removeprefix("file://")
+
+
+def absolute(path: str) -> str:
+    """The same address for every process of a cluster: URLs as they are, paths made absolute."""
+    return path.rstrip("/") if is_url(path) else os.path.abspath(os.path.expanduser(local(path)))
+
+
+def join(*parts: str) -> str:
+    """Join the parts of a path or URL with "/"."""
+    return "/".join([parts[0].rstrip("/"), *(part.strip("/") for part in parts[1:])])
+
+
+def _remote(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        filesystem, inner = fsspec.url_to_fs(path)
+    except (ImportError, ValueError) as error:
+        raise UserError(f"cannot reach {path}: {error}") from error
+    return filesystem, inner
+
+
+def exists(path: str) -> bool:
+    """Whether a file or folder is there."""
+    if not is_url(path):
+        return os.path.exists(local(path))
+    filesystem, inner = _remote(path)
+    return bool(filesystem.exists(inner))
+
+
+def is_folder(path: str) -> bool:
+    """Whether the path is a folder (on object storage: a prefix with files below it)."""
+    if not is_url(path):
+        return os.path.isdir(local(path))
+    filesystem, inner = _remote(path)
+    return bool(filesystem.isdir(inner))
+
+
+def size(path: str) -> int:
+    """Size of a file in bytes."""
+    if not is_url(path):
+        return os.path.getsize(local(path))
+    filesystem, inner = _remote(path)
+    return int(filesystem.size(inner) or 0)
+
+
+def read_bytes(path: str) -> bytes:
+    """The whole content of a file."""
+    if not is_url(path):
+        return Path(local(path)).read_bytes()
+    filesystem, inner = _remote(path)
+    return bytes(filesystem.cat_file(inner))
+
+
+def read_text(path: str) -> str:
+    """The whole content of a UTF-8 file."""
+    return read_bytes(path).decode("utf-8")
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Write a file so that it appears whole or not at all; folders are made as needed."""
+    if is_url(path):
+        filesystem, inner = _remote(path)
+        filesystem.pipe_file(inner, data)
+        return
+    target = local(path)
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    temporary = os.path.join(
+        os.path.dirname(target), f".{os.path.basename(target)}.{uuid.uuid4().hex[:8]}.tmp"
+    )
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a UTF-8 file so that it appears whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and those above it (object stores have none to make)."""
+    if not is_url(path):
+        os.makedirs(local(path), exist_ok=True)
+
+
+def list_files(folder: str, suffix: str = "", recursive: bool = False) -> list[str]:
+    """Sorted paths of the files in a folder; hidden files are left out, a missing folder is empty.
+
+    Args:
+        folder: path or URL.
+        suffix: only names that end so, e.g. ".parquet".
+        recursive: also below its folders (hidden ones left out).
+    """
+    if not is_url(folder):
+        root = local(folder)
+        found = []
+        for where, folders, names in os.walk(root, followlinks=True):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            found += [os.path.join(where, name) for name in names if not name.startswith(".")]
+            if not recursive:
+                break
+        return sorted(path for path in found if path.endswith(suffix))
+    filesystem, inner = _remote(folder)
+    try:
+        paths = filesystem.find(inner, maxdepth=None if recursive else 1)
+    except FileNotFoundError:
+        return []
+    visible = (path for path in paths if not path.rsplit("/", 1)[-1].startswith("."))
+    return sorted(filesystem.unstrip_protocol(path) for path in visible if path.endswith(suffix))
+
+
+def list_folders(folder: str) -> list[str]:
+    """Sorted paths of the folders directly in a folder; hidden ones are left out."""
+    if not is_url(folder):
+        if not os.path.isdir(local(folder)):
+            return []
+        entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
+        return sorted(entry.path for entry in entries if not entry.name.startswith("."))
+    filesystem, inner = _remote(folder)
+    try:
+        entries = filesystem.ls(inner, detail=True)
+    except FileNotFoundError:
+        return []
+    names = [str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"]
+    return sorted(filesystem.unstrip_protocol(name) for name in names if name != inner.rstrip("/"))
+
+
+def delete(path: str) -> None:
+    """Delete a file or a folder with all below it; nothing happens where nothing is."""
+    filesystem, inner = _remote(path if is_url(path) else f"file://{absolute(path)}")
+    with contextlib.suppress(FileNotFoundError):
+        filesystem.rm(inner, recursive=True)

@@ -1,0 +1,98 @@
+"""The state of a training after an epoch, as a folder that is complete or not used.
+
+`last.npz` holds all variables of network and optimizer, `best.weights.h5` the best weights so
+far, `state.json` history and callbacks. `complete.json` is written last and lists the size of
+each file: Ray copies a checkpoint file by file, and a folder cut short must be told apart.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from lungseg import storage
+
+MARKER = "complete.json"
+BEST = "best.weights.h5"
+_LAST = "last.npz"
+_STATE = "state.json"
+
+_CALLBACK_STATE = ("best", "wait", "best_epoch", "cooldown_counter")
+
+
+def save(
+    folder: str,
+    *,
+    variables: Sequence[keras.Variable],
+    callbacks: Sequence[keras.callbacks.Callback],
+    history: Sequence[dict[str, Any]],
+    best_weights: str,
+) -> None:
+    """Write a checkpoint into an empty local folder."""
+    arrays = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(variables)}
+    np.savez(os.path.join(folder, _LAST), **arrays)
+    shutil.copyfile(best_weights, os.path.join(folder, BEST))
+    state = {
+        "history": list(history),
+        "variables": [[variable.path, list(variable.shape)] for variable in variables],
+        "callbacks": {type(callback).__name__: _state_of(callback) for callback in callbacks},
+    }
+    storage.write_text(os.path.join(folder, _STATE), json.dumps(state))
+    sizes = {
+        name: os.path.getsize(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+    }
+    storage.write_text(os.path.join(folder, MARKER), json.dumps(sizes))
+
+
+def is_complete(folder: str) -> bool:
+    """Whether every file of a checkpoint is there at its full size."""
+    try:
+        sizes = json.loads(storage.read_text(storage.join(folder, MARKER)))
+        return all(storage.size(storage.join(folder, name)) == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def load_variables(folder: str, variables: Sequence[keras.Variable]) -> None:
+    """Assign the stored values.
+
+    Raises:
+        ValueError: the checkpoint is of another network.
+    """
+    state = json.loads(storage.read_text(os.path.join(folder, _STATE)))
+    shapes = [list(variable.shape) for variable in variables]
+    if [shape for _, shape in state["variables"]] != shapes:
+        raise ValueError(f"the checkpoint {folder} is of another architecture or size")
+    with np.load(os.path.join(folder, _LAST), allow_pickle=False) as arrays:
+        for i, variable in enumerate(variables):
+            variable.assign(arrays[f"{i:05d}"])
+
+
+def load_callbacks(folder: str, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Put the callbacks back where they were, once their training has begun."""
+    state = json.loads(storage.read_text(os.path.join(folder, _STATE)))
+    for callback in callbacks:
+        for name, value in state["callbacks"].get(type(callback).__name__, {}).items():
+            setattr(callback, name, value)
+
+
+def read_history(folder: str) -> list[dict[str, Any]]:
+    """The epochs that led to a checkpoint."""
+    state = json.loads(storage.read_text(os.path.join(folder, _STATE)))
+    history: list[dict[str, Any]] = state["history"]
+    return history
+
+
+def _state_of(callback: keras.callbacks.Callback) -> dict[str, float | int]:
+    found = {name: getattr(callback, name, None) for name in _CALLBACK_STATE}
+    return {name: _plain(value) for name, value in found.items() if value is not None}
+
+
+def _plain(value: Any) -> float | int:
+    return value if isinstance(value, int) else float(value)

@@ -1,0 +1,190 @@
+"""The distributed step: the only module that knows about replicas.
+
+One worker, many workers and several devices a worker run the same code. (`model.fit` cannot do
+this under `MultiWorkerMirroredStrategy` in Keras 3.15, keras issue 20585.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Tensor = Any
+Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Score = Callable[[Tensor, Tensor], Tensor]
+Step = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """The devices that train one network together."""
+
+    strategy: tf.distribute.Strategy
+    rank: int
+    workers: int
+
+    @property
+    def local(self) -> int:
+        """Replicas of this worker."""
+        return int(self.strategy.num_replicas_in_sync) // self.workers
+
+
+def set_threads(threads: int) -> None:
+    """Bind TensorFlow to a number of CPU threads; must come before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(min(2, threads))
+
+
+def join() -> Replicas:
+    """Join the group that TF_CONFIG names (Ray Train sets it), with all devices of this process."""
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    workers = len(resolver.cluster_spec().as_dict().get("worker", []))
+    if workers > 1:
+        kind = tf.distribute.experimental.CommunicationImplementation
+        gpus = tf.config.list_physical_devices("GPU")
+        options = tf.distribute.experimental.CommunicationOptions(
+            implementation=kind.NCCL if gpus else kind.RING
+        )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
+        return Replicas(strategy, int(resolver.task_id), workers)
+    # Alone, a process needs no server for the others.
+    os.environ.pop("TF_CONFIG", None)
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) > 1:
+        return Replicas(tf.distribute.MirroredStrategy([device.name for device in devices]), 0, 1)
+    return Replicas(tf.distribute.get_strategy(), 0, 1)
+
+
+def scatter(replicas: Replicas, batch: np.ndarray) -> Tensor:
+    """Spread this worker's batch over its replicas.
+
+    Args:
+        replicas: the group.
+        batch: (B, …), B a multiple of the worker's replicas.
+    """
+    if replicas.strategy.num_replicas_in_sync == 1:
+        return tf.convert_to_tensor(batch)
+    parts = np.split(batch, replicas.local)
+    return replicas.strategy.experimental_distribute_values_from_function(
+        lambda context: tf.convert_to_tensor(
+            parts[context.replica_id_in_sync_group % replicas.local]
+        )
+    )
+
+
+def make_totals(replicas: Replicas, length: int) -> tf.Variable:
+    """A vector of sums: each replica adds to its own copy, reading adds the copies up."""
+    with replicas.strategy.scope():
+        return tf.Variable(
+            tf.zeros(length),
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.SUM,
+        )
+
+
+def drain(totals: tf.Variable) -> np.ndarray:
+    """The sums over all replicas of all workers, which start again from 0.
+
+    A collective: every worker must call it equally often.
+    """
+    sums = np.array(totals.read_value())
+    totals.assign(tf.zeros_like(sums))
+    return sums
+
+
+def make_train_step(
+    replicas: Replicas,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    loss: Score,
+    metric: Score,
+    totals: tf.Variable,
+    augment: Augment | None,
+) -> Step:
+    """The function that does one step of training on all replicas.
+
+    It takes films and masks as scattered uint8 (B, S, S, 1), masks of 0 and 1, and an int32 (2,)
+    seed of the step, and adds (loss, metric, films) of the step to `totals`. Gradients are those
+    of the mean loss over the global batch.
+    """
+    count = replicas.strategy.num_replicas_in_sync
+
+    def replica_step(images: Tensor, masks: Tensor, seed: Tensor) -> None:
+        images, masks = _as_input(images), tf.cast(masks, tf.float32)
+        if augment is not None:
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            seed = tf.random.fold_in(seed, replica)
+            images, masks = augment(images, masks, seed)
+        films = tf.shape(images)[0]
+        with tf.GradientTape() as tape:
+            probability = tf.cast(model(images, training=True), tf.float32)
+            losses = loss(masks, probability)
+            share = tf.reduce_sum(losses) / tf.cast(films * count, tf.float32)
+        variables = model.trainable_variables
+        gradients = tape.gradient(share, [variable.value for variable in variables])
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        sums = [tf.reduce_sum(losses), tf.reduce_sum(metric(masks, probability))]
+        totals.assign_add(tf.stack([*sums, tf.cast(films, tf.float32)]))
+
+    return _on_all(replicas, replica_step)
+
+
+def make_eval_step(
+    replicas: Replicas, model: keras.Model, scores: Score, totals: tf.Variable
+) -> Step:
+    """The function that scores films on all replicas.
+
+    It takes films and masks as in training and float32 (B,) weights (0 for a film that only fills
+    the batch); `scores` maps masks and probabilities to float32 (B, N), whose weighted sums over
+    the films are added to `totals`.
+    """
+
+    def replica_step(images: Tensor, masks: Tensor, weights: Tensor) -> None:
+        probability = tf.cast(model(_as_input(images), training=False), tf.float32)
+        rows = scores(tf.cast(masks, tf.float32), probability)
+        totals.assign_add(tf.linalg.matvec(rows, weights, transpose_a=True))
+
+    return _on_all(replicas, replica_step)
+
+
+def make_statistics_average(replicas: Replicas, model: keras.Model) -> Step:
+    """The function that makes the moving statistics of all replicas their mean.
+
+    Batch normalisation keeps them per replica; they must be equal before the network is validated
+    or stored.
+    """
+    moving = [variable for variable in model.non_trainable_variables if "moving" in variable.name]
+
+    def replica_step() -> None:
+        context = tf.distribute.get_replica_context()
+        # One vector: a single collective, whatever the number of layers.
+        flat = tf.concat([tf.reshape(variable.value, [-1]) for variable in moving], axis=0)
+        mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, flat)
+        parts = tf.split(mean, [variable.value.shape.num_elements() for variable in moving])
+        for variable, part in zip(moving, parts, strict=True):
+            variable.assign(tf.reshape(part, variable.shape))
+
+    if replicas.strategy.num_replicas_in_sync == 1 or not moving:
+        return lambda: None
+    return _on_all(replicas, replica_step)
+
+
+def _as_input(images: Tensor) -> Tensor:
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def _on_all(replicas: Replicas, replica_step: Step) -> Step:
+    @tf.function(reduce_retracing=True)
+    def step(*arguments: Tensor) -> None:
+        replicas.strategy.run(replica_step, args=arguments)
+
+    return step

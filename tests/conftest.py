@@ -1,0 +1,45 @@
+"""Shared by all tests: one Ray cluster for the session, the real films, tiny settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One local Ray cluster of two CPUs for all tests that need one."""
+    from jobs.session import session
+    from lungseg.settings import ComputeSettings
+
+    previous = os.environ.pop("RAY_ADDRESS", None)
+    with session(ComputeSettings(object_store_mb=500)):
+        yield
+    if previous is not None:
+        os.environ["RAY_ADDRESS"] = previous
+
+
+@pytest.fixture(scope="session")
+def real_cases() -> Path:
+    """250 real films with masks."""
+    folder = REAL / "cxr-real"
+    if not folder.exists():
+        pytest.skip("the real films are not beside this checkout (shared/data/cxr-real)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def originals() -> Path:
+    """Five films in their original formats."""
+    folder = REAL / "originals"
+    if not folder.exists():
+        pytest.skip("the original films are not beside this checkout (shared/data/originals)")
+    return folder

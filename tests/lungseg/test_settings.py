@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lungseg.errors import UserError
+from lungseg.settings import Settings, describe, fingerprint, resolve
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text("preset: full\ntrain:\n  epochs: 7\n  batch_size: 3\n")
+    settings = resolve(
+        config=str(config),
+        assignments=["train.batch_size=4", "models=unet"],
+        options={"train.learning_rate": 0.5, "train.epochs": None},
+    )
+    assert settings.preset == "full"
+    assert settings.data.size == 256
+    assert (settings.train.epochs, settings.train.batch_size) == (7, 4)
+    assert settings.train.learning_rate == 0.5
+    assert settings.models == ("unet",)
+
+
+def test_settings_round_trip_through_yaml(tmp_path: Path) -> None:
+    settings = resolve(preset="literature", assignments=["seeds=3"])
+    config = tmp_path / "config.yaml"
+    config.write_text(settings.to_yaml())
+    assert resolve(config=str(config)) == settings
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.learning_rat=1", "unknown setting train.learning_rat; .*train.learning_rate"),
+        ("epochs=3", "unknown setting epochs; .*train.epochs"),
+        ("train.epochs=0", "setting train.epochs cannot be 0: .*greater than or equal to 1"),
+        ("train.learning_rate=-1", "train.learning_rate cannot be -1"),
+        ("models=unet,vnet", "models.* cannot be 'vnet'"),
+        ("models=unet,unet", "a model is named twice"),
+        ("train.epochs", "--set takes key=value"),
+    ],
+)
+def test_wrong_settings_are_one_clear_line(assignment: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        resolve(assignments=[assignment])
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_preset_and_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="quick, full, literature"):
+        resolve(preset="fast")
+    with pytest.raises(UserError, match="No such file"):
+        resolve(config=str(tmp_path / "none.yaml"))
+
+
+def test_every_setting_has_a_sentence_and_a_default() -> None:
+    described = dict(describe())
+    assert len(described) > 30
+    for name, field in described.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+        assert not field.is_required(), name
+
+
+def test_fingerprint_follows_content() -> None:
+    assert fingerprint(Settings()) == fingerprint(resolve(preset=None) and Settings())
+    assert fingerprint(resolve()) != fingerprint(resolve(assignments=["train.epochs=3"]))
