@@ -23,17 +23,21 @@ _COLUMNS_NOT_NEEDED = ("mask", "image_hash")
 
 
 class _Scorer:
-    """An actor with one model loaded, mapping batches of shard rows to rows of scores."""
+    """An actor that loads a model once and maps batches of shard rows to rows of scores."""
 
-    def __init__(self, model: str, threads: int, precision: Precision) -> None:
-        from lungseg.training import replicas
+    def __init__(self) -> None:
+        self._segmenter: Any = None
 
-        replicas.set_threads(threads)
-        from lungseg.segmenter import Segmenter
+    def __call__(
+        self, batch: dict[str, Any], *, model: str, threads: int, precision: Precision
+    ) -> dict[str, Any]:
+        if self._segmenter is None:
+            from lungseg.training import replicas
 
-        self._segmenter = Segmenter.load(model, precision)
+            replicas.set_threads(threads)
+            from lungseg.segmenter import Segmenter
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+            self._segmenter = Segmenter.load(model, precision)
         from lungseg.evaluation import score_batch
 
         rows = score_batch(self._segmenter, batch)
@@ -154,7 +158,7 @@ def _score(
         batch_size=settings.batch_size,
         num_cpus=cpus,
         compute=ray.data.ActorPoolStrategy(size=1),
-        fn_constructor_args=(model, int(resources()["CPU"]), precision),
+        fn_kwargs={"model": model, "threads": int(resources()["CPU"]), "precision": precision},
     )
     tables = []
     with progress(label, cases) as advance:

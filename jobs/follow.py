@@ -45,9 +45,8 @@ class Follow:
             left = (self._epochs - row["epoch"]) * row["seconds"]
             say(
                 f"         {self._name}: epoch {row['epoch']:>3}/{self._epochs}  "
-                f"loss {float(row['loss']):.4f}  val Dice {float(row['val_dice']):.4f}  "
-                f"rate {float(row['learning_rate']):.1e}  "
-                f"{float(row['images_per_second']):.0f} images/s  "
-                f"at most {left / 60:.0f} min left"
+                f"loss {row['loss']:.4f}  val Dice {row['val_dice']:.4f}  "
+                f"rate {row['learning_rate']:.1e}  {row['images_per_second']:.0f} images/s  "
+                f"at most {left // 60:.0f}:{left % 60:02.0f} left"
             )
         self._printed = len(rows)

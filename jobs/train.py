@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.follow import Follow
 from jobs.screen import say
-from jobs.session import resources
+from jobs.session import resources, silence
 from jobs.train_worker import Training, WorkerConfig, config_to_dict, work_from_dict
 from lungseg import shards, storage
 from lungseg.errors import UserError, WorkError
@@ -79,9 +79,13 @@ def _plan(training: Training, settings: Settings, info: dict[str, Any]) -> dict[
 
 
 def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
-    from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
-    from ray.train.tensorflow import TensorflowTrainer
+    with silence():
+        from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
+        from ray.train.tensorflow import TensorflowTrainer
+        from ray.train.v2.api.exceptions import TrainingFailedError
 
+        ingest = DataConfig.default_ingest_options()
+    ingest.preserve_order = True
     workers, cases = settings.compute.workers, info["counts"]
     cpus, gpus = _share_out(settings)
     if cases["train"] < workers:
@@ -100,8 +104,6 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
             {name for source in info["sources"].values() for name in source["mask_conventions"]}
         ),
     )
-    ingest = DataConfig.default_ingest_options()
-    ingest.preserve_order = True
     trainer = TensorflowTrainer(
         work_from_dict,
         train_loop_config=config_to_dict(config),
@@ -119,8 +121,6 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
         datasets={split: _read(training.shards, split, info) for split in ("train", "val")},
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
-    from ray.train.v2.api.exceptions import TrainingFailedError
-
     with Follow(training.out, settings.train.epochs, training.name):
         try:
             trainer.fit()

@@ -40,7 +40,7 @@ class DataSettings(_Section):
     )
     split_seed: int = Field(0, ge=0, description="Seed of the drawn split.")
     cases_per_shard: int = Field(64, ge=1, description="Cases in one Parquet file.")
-    phantoms: int = Field(240, ge=8, description="Phantoms drawn where no data is given [cases].")
+    phantoms: int = Field(160, ge=8, description="Phantoms drawn where no data is given [cases].")
     phantom_size: int = Field(320, ge=64, description="Longer side of a drawn phantom [px].")
     phantom_seed: int = Field(0, ge=0, description="Seed of the phantoms.")
 
@@ -168,7 +168,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "quick": {
         "data": {"size": 128},
         "network": {"widths": (16, 32, 64, 128, 256)},
-        "train": {"epochs": 40, "learning_rate": 2e-3},
+        "train": {
+            "epochs": 30,
+            "learning_rate": 2e-3,
+            "plateau_patience": 3,
+            "stop_patience": 10,
+        },
     },
     # The 8 M trio at 256 px: a fair comparison at equal budgets.
     "full": {"data": {"size": 256}, "train": {"epochs": 100}},

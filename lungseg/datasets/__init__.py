@@ -11,16 +11,38 @@ from dataclasses import replace
 
 from lungseg import storage
 from lungseg.case import Case
-from lungseg.datasets import manifest, pairs
+from lungseg.datasets import (
+    chexmask,
+    covid19_radiography,
+    covid_qu_ex,
+    darwin,
+    jsrt,
+    kaggle_merge,
+    manifest,
+    montgomery,
+    pairs,
+    qata_cov19,
+    shenzhen,
+)
 from lungseg.datasets.found import Found, Layout
 from lungseg.errors import UserError
 
 LAYOUTS: dict[str, Layout] = {
+    "chexmask": chexmask,
     "manifest": manifest,
+    "qata-cov19": qata_cov19,
+    "montgomery": montgomery,
+    "shenzhen": shenzhen,
+    "kaggle-merge": kaggle_merge,
+    "jsrt": jsrt,
+    "covid19-radiography": covid19_radiography,
+    "covid-qu-ex": covid_qu_ex,
+    "darwin": darwin,
     "pairs": pairs,
 }
 """In the order in which they are tried."""
 
+_SPEAK_FOR_ALL = ("chexmask", "manifest")
 _DEPTH = 2
 
 __all__ = ["LAYOUTS", "Found", "find_cases"]
@@ -30,7 +52,8 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     """All cases of some data sets.
 
     Two cases of one source with one id: the later one is listed as unmatched. Cases of different
-    sources with one id get their source's name before it ("source/id").
+    sources with one id get their source's name before it ("source/id"). Folders without a layout
+    of their own are taken as the images of a CheXmask table, if one is among the paths.
 
     Args:
         paths: folders, or CSV or Parquet lists.
@@ -41,7 +64,7 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     """
     if layout is not None and layout not in LAYOUTS:
         raise UserError(f"unknown layout {layout!r}, allowed are {', '.join(LAYOUTS)}")
-    founds = [found for path in paths for found in _find(path, layout)]
+    founds = _find(paths, layout)
     cases, doubles = _unique(case for found in founds for case in found.cases)
     unmatched = [entry for found in founds for entry in found.unmatched] + doubles
     if not cases:
@@ -51,25 +74,44 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     return Found(tuple(cases), tuple(unmatched), tuple(names))
 
 
-def _find(path: str, layout: str | None) -> list[Found]:
-    if not storage.exists(path):
-        raise UserError(f"{path} is not there: give a folder with images and masks")
-    chosen = [(path, layout)] if layout else _recognise(path, _DEPTH)
-    if not chosen:
+def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
+    chosen: list[tuple[str, str]] = []
+    images: list[str] = []
+    for path in paths:
+        if not storage.exists(path):
+            raise UserError(f"{path} is not there: give a folder with images and masks")
+        recognised = [(path, layout)] if layout else _recognise(path, _DEPTH)
+        chosen += recognised
+        if not recognised:
+            images.append(path)
+    tables = any(name == "chexmask" for _, name in chosen)
+    if images and not tables:
         raise UserError(
-            f"{path} holds no data set of a known layout: it needs images/ and masks/ with the "
-            f"same names, a manifest.csv, or one of the layouts {', '.join(LAYOUTS)}"
+            f"{images[0]} holds no data set of a known layout: it needs images/ and masks/ with "
+            f"the same names, a manifest.csv, or one of the layouts {', '.join(LAYOUTS)}"
         )
-    return [replace(LAYOUTS[name].find(where), layouts=(name,)) for where, name in chosen]
+    return [
+        replace(
+            chexmask.find(path, images) if name == "chexmask" else LAYOUTS[name].find(path),
+            layouts=(name,),
+        )
+        for path, name in chosen
+    ]
 
 
 def _recognise(path: str, depth: int) -> list[tuple[str, str]]:
-    """The data sets at a path, or else in the folders below it."""
-    for name, layout in LAYOUTS.items():
-        if layout.recognise(path):
-            return [(path, name)]
-    if depth == 0:
-        return []
+    """(path, layout) of the data sets in a folder, or else of those in the folders below it.
+
+    Several published sets may share a folder; a list speaks for the whole folder.
+    """
+    names = [name for name, layout in LAYOUTS.items() if layout.recognise(path)]
+    whole = next((name for name in names if name in _SPEAK_FOR_ALL), None)
+    if whole:
+        names = [whole]
+    elif len(names) > 1:
+        names = [name for name in names if name != "pairs"]
+    if names or depth == 0:
+        return [(path, name) for name in names]
     return [found for sub in storage.list_folders(path) for found in _recognise(sub, depth - 1)]
 
 

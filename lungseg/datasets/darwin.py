@@ -1,15 +1,67 @@
-"""V7 Darwin JSON v1: lungs as polygons."""
+"""V7's COVID-19 X-ray data set, or any other in Darwin JSON v1: lungs drawn as polygons.
+
+As darwin-py lays it out: `images/` beside `releases/NAME/annotations/*.json` or `annotations/`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
 
-from lungseg.errors import RejectedCase
+from lungseg import storage
+from lungseg.case import Case
+from lungseg.datasets.found import Found
+from lungseg.datasets.names import base, child, is_image, stem
+from lungseg.errors import RejectedCase, UserError
 from lungseg.images.radiograph import check_size
 from lungseg.opencv import cv2
+
+_V7 = "covid-19-chest-x-ray-dataset"
+_FINDING = re.compile(r"covid|pneumonia|healthy", re.IGNORECASE)
+_PATIENT = re.compile(r"person\d+")
+
+
+def recognise(folder: str) -> bool:
+    """Whether there are `images/` and a folder `annotations` of JSON files."""
+    return child(folder, "images") is not None and _annotations(folder) is not None
+
+
+def find(folder: str) -> Found:
+    """Images with at least one annotation named "Lung"; `source` is the data set's name.
+
+    Raises:
+        UserError: the folder is not of this layout.
+    """
+    annotations, images = _annotations(folder), child(folder, "images")
+    if annotations is None or images is None:
+        raise UserError(f"{folder} holds no images/ and annotations/ with Darwin JSON files")
+    files = filter(is_image, storage.list_files(images, recursive=True))
+    image_of = {base(path): path for path in files}
+    cases, unmatched, used = [], [], set()
+    for path in storage.list_files(annotations, ".json"):
+        try:
+            document = json.loads(storage.read_bytes(path))
+            names = [document["image"].get(key) for key in ("filename", "original_filename")]
+            drawn = bool(_lungs(document))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            unmatched.append((path, "no Darwin JSON v1 file"))
+            continue
+        image = next((image_of[name] for name in names if name in image_of), None)
+        if image is None:
+            unmatched.append((path, f"its image {names[0]} is not in images"))
+            continue
+        used.add(image)
+        if drawn:
+            cases.append(_case(document, image, path))
+        else:
+            unmatched.append((image, "no lung is drawn on it (V7 leaves out lateral views and CT)"))
+    unmatched += [
+        (path, "no annotation names this image") for path in image_of.values() if path not in used
+    ]
+    return Found(tuple(cases), tuple(unmatched))
 
 
 def draw_lungs(data: bytes) -> np.ndarray:
@@ -29,12 +81,14 @@ def draw_lungs(data: bytes) -> np.ndarray:
         height, width = int(document["image"]["height"]), int(document["image"]["width"])
         check_size(height, width)
         mask = np.zeros((height, width), np.uint8)
-        lungs = [entry for entry in document["annotations"] if "lung" in entry["name"].lower()]
+        lungs = _lungs(document)
         for annotation in lungs:
             lung = np.zeros_like(mask)
             # Even-odd over all paths of one annotation: inner paths are holes.
             cv2.fillPoly(lung, _paths(annotation), 1)
             mask |= lung
+    except RejectedCase:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error) as error:
         raise RejectedCase("the mask is no Darwin JSON v1 file") from error
     if not lungs:
@@ -42,12 +96,46 @@ def draw_lungs(data: bytes) -> np.ndarray:
     return mask.astype(bool)
 
 
+def _lungs(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        annotation
+        for annotation in document["annotations"]
+        if "lung" in annotation["name"].lower()
+        and ("polygon" in annotation or "complex_polygon" in annotation)
+    ]
+
+
 def _paths(annotation: dict[str, Any]) -> list[np.ndarray]:
+    """Corner points, int32 (N, 2), x first, of each closed path."""
     if "complex_polygon" in annotation:
         paths = annotation["complex_polygon"]["path"]
     else:
-        paths = [annotation["polygon"]["path"]]
+        paths = [annotation["polygon"]["path"], *annotation["polygon"].get("additional_paths", [])]
     return [
         np.array([[point["x"], point["y"]] for point in path], np.float64).round().astype(np.int32)
         for path in paths
     ]
+
+
+def _case(document: dict[str, Any], image: str, annotation: str) -> Case:
+    tags = [str(entry["name"]) for entry in document["annotations"] if "tag" in entry]
+    patient = _PATIENT.match(base(image))
+    source = str(document.get("dataset") or _V7)
+    return Case(
+        case_id=stem(image),
+        image=image,
+        masks=(annotation,),
+        patient_id=patient[0] if patient else "",
+        source=source,
+        finding=next((tag for tag in tags if _FINDING.search(tag)), ""),
+        mask_convention="retrocardiac-included" if source == _V7 else "unknown",
+    )
+
+
+def _annotations(folder: str) -> str | None:
+    releases = storage.list_folders(storage.join(folder, "releases"))
+    for where in (folder, *releases):
+        path = child(where, "annotations")
+        if path and storage.list_files(path, ".json"):
+            return path
+    return None

@@ -1,7 +1,8 @@
 """A list of cases: `manifest.csv` (or .parquet) in a folder, or any CSV or Parquet file.
 
 Columns `image` and `mask` (several masks apart by ";", joined by OR) hold paths relative to the
-list; all others of `_TEXTS`, `age` and `spacing_row`, `spacing_column` (mm) are optional.
+list. Optional ones: case_id, patient_id, source, split_hint (train, val, test), sex, age (years),
+finding, view, mask_convention, spacing_row and spacing_column (mm). All others are ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from lungseg.errors import UserError
 
 _NAMES = ("manifest.csv", "manifest.parquet")
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
-_TEXTS = ("source", "split_hint", "patient_id", "sex", "finding", "view", "mask_convention")
 
 
 def recognise(folder: str) -> bool:
@@ -98,19 +98,23 @@ def _manifest(folder: str) -> str | None:
 
 
 def _case(row: dict[str, str], root: str, where: str) -> Case:
-    texts = {name: row.get(name, "") for name in _TEXTS}
-    texts["source"] = texts["source"] or base(root)
-    texts["sex"] = facts.sex(texts["sex"])
-    texts["mask_convention"] = texts["mask_convention"] or "unknown"
-    _check(texts["split_hint"], ("", *SPLITS), "split_hint", where)
-    _check(texts["mask_convention"], CONVENTIONS, "mask_convention", where)
+    split_hint = row.get("split_hint", "")
+    convention = row.get("mask_convention", "") or "unknown"
+    _check(split_hint, ("", *SPLITS), "split_hint", where)
+    _check(convention, CONVENTIONS, "mask_convention", where)
     return Case(
-        case_id=row.get("case_id") or stem(row["image"]),
+        case_id=row.get("case_id", "") or stem(row["image"]),
         image=_resolve(row["image"], root),
         masks=tuple(_resolve(mask.strip(), root) for mask in row["mask"].split(";")),
+        patient_id=row.get("patient_id", ""),
+        source=row.get("source", "") or base(root),
+        split_hint=split_hint,
+        sex=facts.sex(row.get("sex", "")),
         age=facts.age(row.get("age", "")),
+        finding=row.get("finding", ""),
+        view=row.get("view", ""),
+        mask_convention=convention,
         spacing_mm=_spacing(row, where),
-        **texts,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from lungseg import storage
+
 IMAGE_SUFFIXES = (
     ".png",
     ".jpg",
@@ -40,3 +42,9 @@ def key(path: str, folder: str) -> str:
     """Path below the folder without its ending, the folders joined by "_"."""
     below = os.path.splitext(path)[0][len(folder.rstrip("/")) + 1 :]
     return below.replace("/", "_")
+
+
+def child(folder: str, name: str) -> str | None:
+    """Path of the folder of this name in a folder, None where there is none."""
+    path = storage.join(folder, name)
+    return path if storage.is_folder(path) else None

@@ -1,14 +1,19 @@
-"""Sizes that compressed pixel data state themselves, read before any codec sees them."""
+"""What compressed pixel data state of themselves, checked before any codec sees them."""
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
 
+from lungseg.errors import RejectedCase
+
 _J2K_START = b"\xff\x4f\xff\x51"
 _JPEG_START = b"\xff\xd8"
 _JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = {0x01, *range(0xD0, 0xD8)}
+
+
+_END = b"\xff\xd9"
 
 
 class CodedSize(NamedTuple):
@@ -17,6 +22,19 @@ class CodedSize(NamedTuple):
     height: int
     width: int
     components: int
+
+
+def check_stream(stream: bytes, height: int, width: int, components: int) -> None:
+    """Refuse a code stream that would decode to something else than its container states.
+
+    Raises:
+        RejectedCase: it states another size, or is cut off.
+    """
+    if coded_size(stream) != (height, width, components):
+        raise RejectedCase("the file is damaged: its header and its pixel data differ in size")
+    # CharLS searches for seconds in a JPEG-LS stream without end.
+    if stream.startswith(_JPEG_START) and _END not in stream:
+        raise RejectedCase("the compressed pixel data are truncated")
 
 
 def coded_size(stream: bytes) -> CodedSize | None:

@@ -9,12 +9,15 @@ import warnings
 
 import numpy as np
 import pydicom
+from pydicom import uid
 from pydicom.encaps import get_frame
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.utils import pixel_array
 
 from lungseg.errors import RejectedCase
-from lungseg.images.codestream import coded_size
+from lungseg.images import codecs
+from lungseg.images.codestream import check_stream
 from lungseg.images.intensity import to_grey, to_uint8
 from lungseg.images.radiograph import Radiograph, check_size
 
@@ -38,7 +41,8 @@ def decode_dicom(data: bytes) -> Radiograph:
         RejectedCase: not a radiograph, several frames, damaged, of a refused size, or compressed
             by a method for which no decoder is installed.
     """
-    if DeflatedExplicitVRLittleEndian.encode() + b"\0" in data[:1024]:
+    if uid.DeflatedExplicitVRLittleEndian.encode() in data[:1024]:
+        # pydicom would inflate it without bound before anything can be checked.
         raise RejectedCase("the DICOM file is deflated: save it uncompressed or as JPEG 2000")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -62,7 +66,7 @@ def decode_dicom(data: bytes) -> Radiograph:
 def _check(dataset: pydicom.Dataset) -> None:
     """Refuse what is no radiograph, or what must not be decoded, by its header."""
     modality = str(dataset.get("Modality") or "").strip().upper()
-    sop_class = pydicom.uid.UID(str(dataset.get("SOPClassUID") or ""))
+    sop_class = uid.UID(str(dataset.get("SOPClassUID") or ""))
     kind = sop_class.name.removesuffix(" Storage") if sop_class.name != sop_class else ""
     if modality not in _MODALITIES or (kind and not kind.startswith(_CLASSES)):
         raise RejectedCase(f"the DICOM file is no radiograph but {kind or modality}")
@@ -72,20 +76,38 @@ def _check(dataset: pydicom.Dataset) -> None:
         raise RejectedCase("the DICOM file holds no pixels")
     samples = int(dataset.SamplesPerPixel)
     check_size(dataset.Rows, dataset.Columns, samples * ((dataset.BitsAllocated + 7) // 8))
-    syntax = dataset.file_meta.get("TransferSyntaxUID", pydicom.uid.ImplicitVRLittleEndian)
-    if not syntax.is_encapsulated:
-        return
-    if not pydicom.pixels.get_decoder(syntax).is_available:
-        raise RejectedCase(f"no decoder for {syntax.name} is installed: pip install python-gdcm")
-    if syntax != pydicom.uid.RLELossless:
-        size = coded_size(get_frame(dataset.PixelData, 0, number_of_frames=1))
-        if size != (dataset.Rows, dataset.Columns, samples):
-            raise RejectedCase("the DICOM file is damaged: header and pixel data differ in size")
+    syntax = _transfer_syntax(dataset)
+    if syntax.is_encapsulated:
+        _check_compressed(dataset, syntax, samples)
+
+
+def _transfer_syntax(dataset: pydicom.Dataset) -> uid.UID:
+    """The stated one; for old files without file meta information the one they were read with."""
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        dataset.file_meta.TransferSyntaxUID = (
+            uid.ImplicitVRLittleEndian
+            if implicit
+            else (uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian)
+        )
+    return uid.UID(dataset.file_meta.TransferSyntaxUID)
+
+
+def _check_compressed(dataset: pydicom.Dataset, syntax: uid.UID, samples: int) -> None:
+    plugin = codecs.PLUGINS.get(syntax)
+    if plugin is None:
+        raise RejectedCase(f"the DICOM file is compressed as {syntax.name}, which is not read")
+    if plugin not in get_decoder(syntax).available_plugins:
+        raise RejectedCase(f"{syntax.name} in DICOM needs {plugin}: pip install {plugin}")
+    if syntax != uid.RLELossless:
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        check_stream(frame, dataset.Rows, dataset.Columns, samples)
 
 
 def _display(dataset: pydicom.Dataset) -> np.ndarray:
     photometric = dataset.PhotometricInterpretation
-    pixels = pixel_array(dataset)
+    plugin = codecs.PLUGINS.get(dataset.file_meta.TransferSyntaxUID, "")
+    pixels = pixel_array(dataset, decoding_plugin=plugin)
     if photometric == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, dataset)
     if pixels.ndim == 3:

@@ -59,8 +59,9 @@ def decode_pillow(data: bytes) -> np.ndarray:
 
 def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     check_size(image.height, image.width, len(image.getbands()) * _bytes_per_sample(image))
-    if getattr(image, "n_frames", 1) > 1:
-        raise RejectedCase(f"the file holds {image.n_frames} images: give one radiograph a file")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise RejectedCase(f"the file holds {frames} images: give one radiograph a file")
     if image.format == "JPEG":
         image.draft("L", image.size)
     image.load()

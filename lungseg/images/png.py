@@ -29,7 +29,8 @@ def decode_png(data: bytes) -> np.ndarray:
     Raises:
         RejectedCase: the file is truncated, damaged, or of a size that is refused.
     """
-    kept, dropped, seen = [SIGNATURE], False, []
+    kept, dropped = [SIGNATURE], False
+    seen: list[bytes] = []
     position = len(SIGNATURE)
     while seen[-1:] != [b"IEND"]:
         if position + 12 > len(data):

@@ -92,8 +92,8 @@ class NonLocalBlock(layers.Layer):
     """Non-local block, embedded Gaussian (Wang 2018, arXiv 1711.07971, figure 2).
 
     1×1 convolutions theta, phi, g to half the feature maps, attention over all positions with the
-    softmax in float32, a 1×1 convolution back, added to the input. The last convolution starts at
-    zero, so that the block starts as the identity. With more than `MAX_POSITIONS` positions phi
+    softmax in float32, a 1×1 convolution back. The last convolution starts at zero, so that the
+    block, added to what it came from, starts as the identity. With more than `MAX_POSITIONS` positions phi
     and g are max-pooled 2×2 (section 3.3).
     """
 
@@ -122,14 +122,24 @@ class NonLocalBlock(layers.Layer):
         query, key, value = (
             ops.reshape(x, (-1, x.shape[1] * x.shape[2], inner)) for x in (theta, phi, g)
         )
-        scores = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
+        scores = ops.matmul(query, ops.transpose(key, (0, 2, 1))) * inner**-0.5
         attention = ops.softmax(ops.cast(scores, "float32"), axis=-1)
         mixed = ops.matmul(ops.cast(attention, value.dtype), value)
-        return inputs + self.back(ops.reshape(mixed, (-1, height, width, inner)))
+        return self.back(ops.reshape(mixed, (-1, height, width, inner)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of the input."""
         return input_shape
+
+
+def non_local(x: Tensor, batch_norm: str) -> Tensor:
+    """Add a non-local block to (B, H, W, C).
+
+    Like the residual units around it the block sees normalised features, and its scores are
+    divided by the square root of their length (Vaswani 2017, section 3.2.1): on the raw sums of a
+    pre-activation network the softmax saturates and training becomes unstable.
+    """
+    return layers.Add()([x, NonLocalBlock()(normalise(x, batch_norm))])
 
 
 def head(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
-from lungseg.networks.blocks import NonLocalBlock, attention_gate, head, residual_unit
+from lungseg.networks.blocks import attention_gate, head, non_local, residual_unit
 
 
 def resunet(
@@ -15,13 +15,13 @@ def resunet(
     size: int,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     batch_norm: str = "fused",
-    non_local: bool = False,
+    attention: bool = False,
     gates: bool = False,
 ) -> keras.Model:
     """ResUNet (Zhang, Liu, Wang 2018, arXiv 1711.10684).
 
     Pre-activation residual units; stride 2 instead of pooling down, nearest up-sampling and
-    concatenation with the skip connection up. `non_local` and `gates` are the two steps from here
+    concatenation with the skip connection up. `attention` and `gates` are the two steps from here
     to RNGU-Net, each on its own for an ablation.
 
     | widths | parameters |
@@ -33,7 +33,7 @@ def resunet(
         size: side of the input in px, a multiple of 2^(levels - 1).
         widths: feature maps a level, the last one is the bridge.
         batch_norm: "fused", "synchronized" or "none".
-        non_local: put a non-local block behind the bottleneck's residual unit.
+        attention: put a non-local block behind the bottleneck's residual unit.
         gates: put attention gates on the skip connections.
 
     Returns:
@@ -44,8 +44,8 @@ def resunet(
     for level, width in enumerate(widths):
         x = residual_unit(x, width, batch_norm, stride=1 if level == 0 else 2, first=level == 0)
         skips.append(x)
-    if non_local:
-        x = NonLocalBlock()(x)
+    if attention:
+        x = non_local(x, batch_norm)
     for width, skip in zip(reversed(widths[:-1]), reversed(skips[:-1]), strict=True):
         x = layers.UpSampling2D()(x)
         skip = attention_gate(skip, x) if gates else skip

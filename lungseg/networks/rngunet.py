@@ -14,7 +14,7 @@ def rngunet(
     size: int,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     batch_norm: str = "fused",
-    non_local: bool = True,
+    attention: bool = True,
     gates: bool = True,
 ) -> keras.Model:
     """RNGU-Net: residual, non-local, gated U-Net (PeerJ Computer Science 2024, e1780).
@@ -26,19 +26,19 @@ def rngunet(
 
     | widths | parameters |
     |---|---|
-    | 32-64-128-256-512 | 8,958,853 |
+    | 32-64-128-256-512 | 8,960,901 |
 
     Args:
         size: side of the input in px, a multiple of 2^(levels - 1).
         widths: feature maps a level, the last one is the bottleneck.
         batch_norm: "fused", "synchronized" or "none".
-        non_local: leave it in; False for an ablation.
-        gates: leave them in; False for an ablation.
+        attention: leave the non-local block; False for an ablation.
+        gates: leave the attention gates; False for an ablation.
 
     Returns:
         A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
     """
     model = resunet(
-        size=size, widths=widths, batch_norm=batch_norm, non_local=non_local, gates=gates
+        size=size, widths=widths, batch_norm=batch_norm, attention=attention, gates=gates
     )
-    return keras.Model(model.inputs, model.outputs, name="rngunet")
+    return keras.Model(model.input, model.output, name="rngunet")

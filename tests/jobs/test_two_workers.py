@@ -107,8 +107,26 @@ def test_two_workers_equal_one_in_float32_with_synchronised_statistics(tmp_path:
     assert first.keys() == second.keys() == alone.keys()
     for name, value in first.items():
         np.testing.assert_array_equal(value, second[name], err_msg=name)
-    for kind in ("trainable", "statistics", "optimizer"):
-        names = [name for name in alone if name.startswith(f"{kind}/")]
-        assert names
-        for name in names:
-            print(name, np.abs(first[name] - alone[name]).max(), np.abs(alone[name]).max())
+    for name, value in alone.items():
+        if is_rounding(name, alone):
+            np.testing.assert_allclose(first[name], value, atol=1e-5, err_msg=name)
+        else:
+            difference = np.abs(first[name].astype(float) - value).max()
+            assert difference <= 1e-4 * np.abs(value).max(), name
+
+
+def is_rounding(name: str, values: dict[str, np.ndarray]) -> bool:
+    """Whether a variable belongs to the bias of a convolution before batch normalisation.
+
+    Normalisation takes such a bias away: its true gradient is 0, and Adam scales what rounding
+    leaves of it, so that only its smallness can be compared.
+    """
+    return "conv2d" in name and "bias" in name and bool(np.abs(values[name]).max() < 1e-5)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_fused_statistics_are_averaged_before_validation(tmp_path: Path) -> None:
+    first, second = run(tmp_path, 2, settings_for(2, batch_norm="fused", precision="bfloat16"))
+    assert any(name.startswith("statistics/") for name in first)
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)

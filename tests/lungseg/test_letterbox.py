@@ -26,7 +26,7 @@ def test_geometry_stays_within_the_square(height: int, width: int, size: int) ->
     assert 0 <= geometry.left <= geometry.left + geometry.scaled_width <= size
 
 
-@given(st.integers(40, 300), st.integers(40, 300), sizes)
+@given(st.integers(150, 300), st.integers(150, 300), sizes)
 def test_a_mask_comes_back_to_its_place(height: int, width: int, size: int) -> None:
     rows, columns = np.mgrid[:height, :width]
     mask = ((rows / height - 0.5) ** 2 + (columns / width - 0.4) ** 2) < 0.09

@@ -1,0 +1,59 @@
+"""Decoders of compressed DICOM pixel data, one chosen for each transfer syntax.
+
+Pillow and imagecodecs were chosen because they stay quiet and return an error on damaged data;
+GDCM ends the process there. imagecodecs is offered to pydicom as a plugin from here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+from pydicom import uid
+from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+
+_JPEG = (uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_HTJ2K = (uid.HTJ2K, uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL)
+
+DECODER_DEPENDENCIES = dict.fromkeys((*_JPEG, *_JPEG_LS, *_HTJ2K), ("imagecodecs",))
+
+PLUGINS: dict[str, str] = {
+    uid.JPEGBaseline8Bit: "pillow",
+    uid.JPEG2000Lossless: "pillow",
+    uid.JPEG2000: "pillow",
+    uid.RLELossless: "pydicom",
+    **dict.fromkeys(DECODER_DEPENDENCIES, "imagecodecs"),
+}
+"""pydicom's name of the decoder of each compressed transfer syntax that is read."""
+
+
+def is_available(syntax: str) -> bool:
+    """Whether imagecodecs can decode a transfer syntax here (asked by pydicom)."""
+    return syntax in DECODER_DEPENDENCIES and importlib.util.find_spec("imagecodecs") is not None
+
+
+def decode_frame(data: bytes, runner: DecodeRunner) -> bytes:
+    """Decode one grey frame (called by pydicom).
+
+    Raises:
+        NotImplementedError: the frame has colours.
+        RuntimeError: of imagecodecs, for damaged data.
+    """
+    import imagecodecs
+
+    if runner.samples_per_pixel != 1:
+        raise NotImplementedError("colour in this compression")
+    if runner.transfer_syntax in _JPEG:
+        pixels = imagecodecs.jpeg8_decode(data)
+    elif runner.transfer_syntax in _JPEG_LS:
+        pixels = imagecodecs.jpegls_decode(data)
+    else:
+        pixels = imagecodecs.jpeg2k_decode(data)
+    return np.ascontiguousarray(pixels).astype(f"<u{runner.bits_allocated // 8}").tobytes()
+
+
+for _syntax in DECODER_DEPENDENCIES:
+    _decoder = get_decoder(_syntax)
+    if "imagecodecs" not in (*_decoder.available_plugins, *_decoder.missing_dependencies):
+        _decoder.add_plugin("imagecodecs", (__name__, "decode_frame"))

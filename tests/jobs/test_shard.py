@@ -1,0 +1,174 @@
+"""Sharding on real Ray Data: what is written, what is rejected, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jobs import shard as module
+from jobs.shard import shard
+from lungseg import rle, shards
+from lungseg.errors import UserError
+from lungseg.settings import DataSettings
+
+pytestmark = pytest.mark.usefixtures("cluster")
+SETTINGS = DataSettings(size=64, cases_per_shard=4, phantoms=12, phantom_size=96)
+
+
+def film(index: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(index)
+    image = random.integers(0, 255, (80 + index, 96)).astype(np.uint8)
+    mask = np.zeros_like(image)
+    mask[20:60, 10:40] = mask[20:60, 55:85] = 255
+    return image, mask
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Ten good cases in `images/` and `masks/`."""
+    folder = tmp_path / "data"
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for index in range(10):
+        image, mask = film(index)
+        cv2.imwrite(str(folder / "images" / f"c{index}.png"), image)
+        cv2.imwrite(str(folder / "masks" / f"c{index}.png"), mask)
+    return folder
+
+
+def rejected(out: Path) -> dict[str, str]:
+    with (out / "rejected.csv").open() as lines:
+        return {Path(row["path"]).name: row["reason"] for row in csv.DictReader(lines)}
+
+
+def test_every_case_is_in_one_part_with_all_it_needs(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    info = shard([str(pairs)], str(out), SETTINGS)
+    assert sum(info["counts"].values()) == 10
+    table = shards.read_table(str(out), "all")
+    assert table["case_id"].tolist() == [f"c{i}" for i in range(10)]
+    for index, row in table.iterrows():
+        image, mask = film(int(index))
+        assert (row["height"], row["width"]) == image.shape
+        assert row["image"].shape == row["mask"].shape == (64, 64, 1)
+        assert set(np.unique(row["mask"])) == {0, 1}
+        decoded = rle.decode(row["reference_rle"], row["height"], row["width"])
+        np.testing.assert_array_equal(decoded, mask > 0)
+    for split, count in info["counts"].items():
+        assert (shards.read_table(str(out), split, ["split"])["split"] == split).all()
+        assert len(shards.read_table(str(out), split, ["split"])) == count
+    assert json.loads((out / "dataset.json").read_text()) == info
+    assert not (out / "staging").exists()
+
+
+def test_unusable_cases_are_listed_and_the_rest_is_kept(pairs: Path, tmp_path: Path) -> None:
+    images, masks = pairs / "images", pairs / "masks"
+    cv2.imwrite(str(masks / "c0.png"), np.zeros((80, 96), np.uint8))
+    cv2.imwrite(str(masks / "c1.png"), film(5)[1])
+    whole = (images / "c2.png").read_bytes()
+    (images / "c2.png").write_bytes(whole[: len(whole) // 2])
+    (masks / "c3.png").unlink()
+    (images / "c4.png").write_text("not a picture")
+    shutil.copy(images / "c5.png", images / "c6.jpg")
+    (images / "c6.jpg").write_bytes(cv2.imencode(".jpg", film(6)[0])[1].tobytes())
+    out = tmp_path / "shards"
+    info = shard([str(pairs)], str(out), SETTINGS)
+    reasons = rejected(out)
+    assert info["rejected"] == len(reasons) == 6
+    assert sum(info["counts"].values()) == 5
+    assert "empty" in reasons["c0.png"]
+    assert "96×85" in reasons["c1.png"] or "85" in reasons["c1.png"]
+    assert "truncated" in reasons["c2.png"] or "cut short" in reasons["c2.png"]
+    assert "mask" in reasons["c3.png"]
+    assert reasons["c4.png"]
+    assert "c6" in "".join(reasons)
+
+
+def test_the_same_shards_for_any_chunking_order_and_on_a_second_call(
+    pairs: Path, tmp_path: Path
+) -> None:
+    first = shard([str(pairs)], str(tmp_path / "a"), SETTINGS)
+    other = SETTINGS.model_copy(update={"cases_per_shard": 3})
+    second = shard([str(pairs)], str(tmp_path / "b"), other)
+    assert first["counts"] == second["counts"]
+    tables = [shards.read_table(str(tmp_path / name), "all") for name in "ab"]
+    assert tables[0]["split"].tolist() == tables[1]["split"].tolist()
+    for ours, theirs in zip(tables[0]["image"], tables[1]["image"], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    files = sorted((tmp_path / "a").rglob("*.parquet"))
+    before = [file.stat().st_mtime_ns for file in files]
+    assert shard([str(pairs)], str(tmp_path / "a"), SETTINGS) == first
+    assert [file.stat().st_mtime_ns for file in files] == before
+
+
+def test_a_killed_job_goes_on_with_the_missing_chunks(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "shards"
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_distribute", die)
+        with pytest.raises(KeyboardInterrupt):
+            shard([str(pairs)], str(out), SETTINGS)
+    assert not (out / "dataset.json").exists()
+    with pytest.raises(UserError, match="no complete shards"):
+        shards.read_info(str(out))
+    staged = sorted((out / "staging").rglob("*.parquet"))
+    assert len(staged) == 3
+    staged[0].unlink()
+    staged[0].with_suffix(".json").unlink()
+    for path in (pairs / "images").iterdir():
+        path.touch()
+    assert sum(shard([str(pairs)], str(out), SETTINGS)["counts"].values()) == 10
+
+
+def test_phantoms_are_drawn_without_files(tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    info = shard([], str(out), SETTINGS)
+    assert sum(info["counts"].values()) == 12
+    assert info["rejected"] == 0
+    table = shards.read_table(str(out), "all", ["patient_id", "split"])
+    assert table.groupby("patient_id")["split"].nunique().max() == 1
+
+
+def test_hints_of_a_manifest_are_honoured_or_drawn(pairs: Path, tmp_path: Path) -> None:
+    parts = ["train"] * 5 + ["val"] * 2 + ["test"] * 3
+    rows = [f"c{i},images/c{i}.png,masks/c{i}.png,{part}" for i, part in enumerate(parts)]
+    (pairs / "manifest.csv").write_text("\n".join(["case_id,image,mask,split_hint", *rows]))
+    info = shard([str(pairs)], str(tmp_path / "a"), SETTINGS)
+    assert info["counts"] == {"train": 5, "val": 2, "test": 3}
+    drawn = SETTINGS.model_copy(update={"split": "drawn"})
+    info = shard([str(pairs)], str(tmp_path / "b"), drawn)
+    assert info["counts"] == {"train": 6, "val": 2, "test": 2}
+
+
+def test_wrong_requests_are_one_line(pairs: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "shards")
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(UserError, match="images"):
+        shard([str(tmp_path / "nothing")], out, SETTINGS)
+    with pytest.raises(UserError, match="not there|does not exist"):
+        shard([str(tmp_path / "missing")], out, SETTINGS)
+    shard([str(pairs)], out, SETTINGS)
+    with pytest.raises(UserError, match="shards of other data or settings"):
+        shard([str(pairs)], out, SETTINGS.model_copy(update={"size": 32}))
+    for mask in (pairs / "masks").iterdir():
+        mask.unlink()
+    with pytest.raises(UserError, match="mask"):
+        shard([str(pairs)], str(tmp_path / "other"), SETTINGS)
+
+
+def test_one_patient_cannot_be_split(pairs: Path, tmp_path: Path) -> None:
+    rows = [f"c{i},images/c{i}.png,masks/c{i}.png,one" for i in range(10)]
+    (pairs / "manifest.csv").write_text("\n".join(["case_id,image,mask,patient_id", *rows]))
+    with pytest.raises(UserError, match="10 usable cases of 1 patients.*at least 3 patients"):
+        shard([str(pairs)], str(tmp_path / "shards"), SETTINGS)

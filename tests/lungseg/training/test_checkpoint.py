@@ -1,0 +1,69 @@
+"""Checkpoints: what comes back, and what is not taken for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lungseg.settings import resolve
+from lungseg.training import checkpoint
+from lungseg.training.fit import make_callbacks
+
+
+def network() -> keras.Model:
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
+
+
+def saved(folder: Path, model: keras.Model) -> str:
+    best = folder / "best.weights.h5"
+    best.write_bytes(b"weights")
+    target = folder / "checkpoint"
+    target.mkdir()
+    callbacks = make_callbacks(resolve(), str(best))
+    callbacks[0].best, callbacks[1].wait, callbacks[2].wait = np.float32(0.5), 2, 4
+    checkpoint.save(
+        str(target),
+        variables=model.variables,
+        callbacks=callbacks,
+        history=[{"epoch": 1, "val_dice": 0.5}],
+        best_weights=str(best),
+    )
+    return str(target)
+
+
+def test_variables_callbacks_and_history_come_back(tmp_path: Path) -> None:
+    model, other = network(), network()
+    folder = saved(tmp_path, model)
+    assert checkpoint.is_complete(folder)
+    checkpoint.load_variables(folder, other.variables)
+    for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    callbacks = make_callbacks(resolve(), "unused.weights.h5")
+    for callback in callbacks:
+        callback.set_model(model)
+    checkpoint.load_callbacks(folder, callbacks)
+    assert (callbacks[0].best, callbacks[1].wait, callbacks[2].wait) == (0.5, 2, 4)
+    assert checkpoint.read_history(folder) == [{"epoch": 1, "val_dice": 0.5}]
+
+
+@pytest.mark.parametrize("name", ["last.npz", "state.json", "best.weights.h5", "complete.json"])
+def test_a_folder_cut_short_is_not_complete(tmp_path: Path, name: str) -> None:
+    folder = saved(tmp_path, network())
+    file = Path(folder) / name
+    file.write_bytes(file.read_bytes()[:-2])
+    assert not checkpoint.is_complete(folder)
+    file.unlink()
+    assert not checkpoint.is_complete(folder)
+
+
+def test_another_architecture_is_refused(tmp_path: Path) -> None:
+    folder = saved(tmp_path, network())
+    inputs = keras.Input((5,))
+    with pytest.raises(ValueError, match="another architecture or size"):
+        checkpoint.load_variables(
+            folder, keras.Model(inputs, keras.layers.Dense(3)(inputs)).variables
+        )
