@@ -153,12 +153,17 @@ def _score(
     files = [path for part in parts for path in shards.files(shards_path, part)]
     columns = [name for name in shards.column_names() if name not in _COLUMNS_NOT_NEEDED]
     cpus = max(1.0, resources()["CPU"] - 1)
-    scored = ray.data.read_parquet(files, columns=columns).map_batches(
-        _Scorer,
-        batch_size=settings.batch_size,
-        num_cpus=cpus,
-        compute=ray.data.ActorPoolStrategy(size=1),
-        fn_kwargs={"model": model, "threads": int(resources()["CPU"]), "precision": precision},
+    threads = int(resources()["CPU"])
+    scored = (
+        ray.data.read_parquet(files)
+        .select_columns(columns)
+        .map_batches(
+            _Scorer,
+            batch_size=settings.batch_size,
+            num_cpus=cpus,
+            compute=ray.data.ActorPoolStrategy(size=1),
+            fn_kwargs={"model": model, "threads": threads, "precision": precision},
+        )
     )
     tables = []
     with progress(label, cases) as advance:

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
-from lungseg.settings import ReportSettings
+from jobs.screen import say
+from lungseg import storage
+from lungseg.settings import ReportSettings, fingerprint
+
+_INPUTS = "inputs.json"
+_READ = ("models", "scores", "search")
+_KINDS = (".parquet", "segmenter.json", "history.csv", "calibration.csv", "trials.csv")
 
 
 def report(runs: Sequence[str], out: str, settings: ReportSettings) -> str:
-    """Write the report of one or several runs and return the path of its page."""
+    """Write the report of one or several runs, unless it is there and nothing it reads changed.
+
+    Returns:
+        Path of its page.
+    """
+    page, note = storage.join(out, "index.html"), storage.join(out, _INPUTS)
+    mark = fingerprint(settings, {run: _content(run) for run in runs})
+    if storage.exists(page) and storage.exists(note):
+        if json.loads(storage.read_text(note)).get("fingerprint") == mark:
+            say("         written before")
+            return page
+        storage.delete(note)
     from lungseg.report import write_report
 
-    return write_report(runs, out, resamples=settings.resamples, seed=settings.seed)
+    write_report(runs, out, resamples=settings.resamples, seed=settings.seed)
+    storage.write_text(note, json.dumps({"fingerprint": mark}))
+    return page
+
+
+def _content(run: str) -> dict[str, str]:
+    """Hash of each file of a run that the report reads."""
+    files = [
+        path
+        for part in _READ
+        for path in storage.list_files(storage.join(run, part), recursive=True)
+        if path.endswith(_KINDS) and "/checkpoints/" not in path
+    ]
+    return {
+        path.removeprefix(run): hashlib.sha256(storage.read_bytes(path)).hexdigest()
+        for path in files
+    }

@@ -131,7 +131,7 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
 def _read(path: str, split: str, info: dict[str, Any]) -> Any:
     import ray.data
 
-    data = ray.data.read_parquet(shards.files(path, split), columns=list(shards.TENSORS))
+    data = ray.data.read_parquet(shards.files(path, split)).select_columns([*shards.TENSORS])
     size = info["counts"][split] * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
     return data.materialize() if small else data

@@ -1,8 +1,8 @@
 """`ClinicalReadings/NAME.txt` of the Montgomery and Shenzhen sets: sex and age.
 
 Montgomery writes "Patient's Sex: F" and "Patient's Age: 027Y", Shenzhen "male 45yrs"; the text of
-the radiologist follows. The finding is taken from the last digit of the image's name, which both sets
-define as 0 normal, 1 tuberculosis (Jaeger et al. 2014, Quant Imaging Med Surg 4:475).
+the radiologist follows. The finding is taken from the last digit of the image's name instead, which
+both sets define as 0 normal, 1 tuberculosis (Jaeger et al. 2014, Quant Imaging Med Surg 4:475).
 """
 
 from __future__ import annotations

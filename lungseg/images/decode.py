@@ -9,7 +9,7 @@ from lungseg.errors import RejectedCase
 from lungseg.images import jsrt, png
 from lungseg.images.intensity import to_grey, to_uint8
 from lungseg.images.pillow import decode_pillow
-from lungseg.images.radiograph import MAX_DECODED_BYTES, Radiograph
+from lungseg.images.radiograph import MAX_FILE_BYTES, Radiograph
 from lungseg.opencv import cv2
 
 _BY_PILLOW = (b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM", b"GIF8")
@@ -20,7 +20,7 @@ def read(path: str) -> Radiograph:
     """Read a radiograph from a path or URL.
 
     Raises:
-        RejectedCase: see `decode`; also for a file of more than 400 MB, which is not read.
+        RejectedCase: see `decode`; also for a file of more than 250 MB, which is not read.
         OSError: the file cannot be read.
     """
     return decode(read_limited(path), path)
@@ -73,11 +73,11 @@ def read_limited(path: str) -> bytes:
     """Content of a file that is not too large to be an image.
 
     Raises:
-        RejectedCase: it is larger than 400 MB.
+        RejectedCase: it is larger than 250 MB.
         OSError: it cannot be read.
     """
     size = storage.size(path)
-    if size > MAX_DECODED_BYTES:
+    if size > MAX_FILE_BYTES:
         raise RejectedCase(f"the file has {size // 1_000_000} MB, too many for a radiograph")
     return storage.read_bytes(path)
 

@@ -26,6 +26,7 @@ logging.getLogger("pydicom").propagate = False
 
 _MODALITIES = ("", "CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC")
 _CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray Radiofluoroscopic")
+_WORKING_BYTES = 8  # a sample passes the LUTs as float64
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "na", "n/a")
 
@@ -69,13 +70,13 @@ def _check(dataset: pydicom.Dataset) -> None:
     sop_class = uid.UID(str(dataset.get("SOPClassUID") or ""))
     kind = sop_class.name.removesuffix(" Storage") if sop_class.name != sop_class else ""
     if modality not in _MODALITIES or (kind and not kind.startswith(_CLASSES)):
-        raise RejectedCase(f"the DICOM file is no radiograph but {kind or modality}")
+        raise RejectedCase(f"the DICOM file is no radiograph but {kind or modality[:16]}")
     if int(dataset.get("NumberOfFrames") or 1) > 1:
         raise RejectedCase(f"the DICOM file holds {dataset.NumberOfFrames} frames, not one film")
     if "PixelData" not in dataset:
-        raise RejectedCase("the DICOM file holds no pixels")
+        raise RejectedCase("the DICOM file holds no pixels, or is truncated before them")
     samples = int(dataset.SamplesPerPixel)
-    check_size(dataset.Rows, dataset.Columns, samples * ((dataset.BitsAllocated + 7) // 8))
+    check_size(dataset.Rows, dataset.Columns, samples * _WORKING_BYTES)
     syntax = _transfer_syntax(dataset)
     if syntax.is_encapsulated:
         _check_compressed(dataset, syntax, samples)

@@ -1,0 +1,150 @@
+"""The whole road: from phantoms to a report, again, and after a kill."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.run import run
+from lungseg.errors import UserError
+from lungseg.settings import Settings, resolve
+
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
+
+TINY = {
+    "data.size": 32,
+    "data.phantoms": 20,
+    "data.phantom_size": 64,
+    "data.cases_per_shard": 8,
+    "network.widths": [4, 8, 16],
+    "train.epochs": 2,
+    "train.batch_size": 4,
+    "train.learning_rate": 0.01,
+    "report.resamples": 200,
+}
+
+
+def settings(**changes: object) -> Settings:
+    return resolve(options=TINY | {name.replace("__", "."): v for name, v in changes.items()})
+
+
+@pytest.fixture(scope="module")
+def finished(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A finished run of all three models."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    run([], str(folder), settings())
+    yield folder
+
+
+def scores(folder: Path) -> pd.DataFrame:
+    return pd.concat([pd.read_parquet(path) for path in (folder / "scores").rglob("*.parquet")])
+
+
+def test_all_parts_of_a_run_are_there(finished: Path) -> None:
+    for name in ("config.yaml", "provenance.json", "report/index.html", "report/summary.json"):
+        assert (finished / name).stat().st_size > 0, name
+    for model in ("unet", "resunet", "rngunet"):
+        folder = finished / "models" / model / "fold-0" / "seed-0"
+        assert (folder / "model.weights.h5").exists()
+        with (folder / "history.csv").open() as lines:
+            rows = list(csv.DictReader(lines))
+        assert [int(row["epoch"]) for row in rows] == [1, 2]
+        info = json.loads((folder / "segmenter.json").read_text())
+        best = max(float(row["val_dice"]) for row in rows)
+        assert info["scores"]["val_dice"] == pytest.approx(best, abs=1e-6)
+    provenance = json.loads((finished / "provenance.json").read_text())
+    assert set(provenance["seconds"]) == {"shard", "train", "evaluate", "report"}
+    assert provenance["versions"]["ray"]
+
+
+def test_summary_follows_from_the_cases(finished: Path) -> None:
+    cases = scores(finished)
+    summary = json.loads((finished / "report" / "summary.json").read_text())
+    shards = json.loads((finished / "shards" / "dataset.json").read_text())
+    assert len(cases) == 3 * shards["counts"]["test"]
+    dice = 2 * cases["tp"] / (2 * cases["tp"] + cases["fp"] + cases["fn"])
+    np.testing.assert_allclose(cases["dice"], dice, atol=1e-12)
+    np.testing.assert_allclose(cases["iou"], dice / (2 - dice), atol=1e-12)
+    np.testing.assert_allclose(cases["f1"], dice, atol=1e-12)
+    pixels = cases[["tp", "fp", "fn", "tn"]].sum(axis=1)
+    np.testing.assert_array_equal(pixels, cases["height"] * cases["width"])
+    for model, rows in cases.groupby("model"):
+        told = summary["models"][model]
+        patients = rows.groupby(["source", "patient_id"])[["dice", "iou", "hd95"]].mean()
+        for score in ("dice", "iou", "hd95"):
+            assert told[score]["mean"] == pytest.approx(patients[score].mean(), rel=1e-9)
+            assert told[score]["sd"] == pytest.approx(patients[score].std(), rel=1e-9)
+            assert told[score]["median"] == pytest.approx(patients[score].median(), rel=1e-9)
+        assert told["n_cases"] == len(rows)
+        assert told["n_failed"] == int(rows["failed"].sum())
+
+
+def test_the_same_command_does_nothing_twice(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watched = [
+        path
+        for path in finished.rglob("*")
+        if path.is_file() and path.name not in ("config.yaml", "provenance.json")
+    ]
+    before = {path: path.stat().st_mtime_ns for path in watched}
+    run([], str(finished), settings())
+    assert {path: path.stat().st_mtime_ns for path in watched} == before
+    said = capsys.readouterr().out
+    assert said.count("done before") == 3
+    assert said.count("scored before") == 3
+    assert "written before" in said
+
+
+def test_another_configuration_is_refused(finished: Path, tmp_path: Path) -> None:
+    config = (finished / "config.yaml").read_text()
+    with pytest.raises(UserError, match=r"another configuration \(train.epochs 2 → 3\)"):
+        run([], str(finished), settings(train__epochs=3))
+    assert (finished / "config.yaml").read_text() == config
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not empty and holds no run"):
+        run([], str(tmp_path), settings())
+    assert (tmp_path / "letter.txt").read_text() == "mine"
+
+
+def history(folder: Path) -> list[int]:
+    path = folder / "models/unet/fold-0/seed-0/history.csv"
+    if not path.exists():
+        return []
+    return [int(row["epoch"]) for row in csv.DictReader(path.read_text().splitlines())]
+
+
+def test_a_killed_run_goes_on_after_its_last_epoch(tmp_path: Path) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "jobs.command", "run", "--out", str(folder)]
+    command += ["--models", "unet", "--address", address]
+    for name, value in (TINY | {"train.epochs": 12, "data.phantoms": 60}).items():
+        command += ["--set", f"{name}={value}"]
+    first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while len(history(folder)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    reached = len(history(folder))
+    assert 2 <= reached < 12
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert f"going on after epoch {reached}" in second.stdout
+    assert history(folder) == list(range(1, 13))
+    assert f"epoch {reached:>3}/12" not in second.stdout
+    assert (folder / "report" / "index.html").exists()

@@ -1,0 +1,316 @@
+"""DICOM films look as in a viewer, and nothing that names the patient leaves them."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pydicom import uid
+from pydicom.encaps import encapsulate
+
+from lungseg import images
+from lungseg.errors import RejectedCase
+
+RAMP = np.arange(64 * 48).reshape(64, 48)
+NAME = "Doe^Jane"
+
+
+def dicom(pixels: np.ndarray, *, data: bytes | None = None, **fields: Any) -> bytes:
+    """A minimal digital radiograph; `data` replaces the pixel data by compressed ones."""
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = fields.pop("syntax", uid.ExplicitVRLittleEndian)
+    dataset.SOPClassUID = uid.DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.Modality = "DX"
+    dataset.PatientName, dataset.PatientID = NAME, "PID-4711"
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
+    dataset.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
+    dataset.PhotometricInterpretation = "MONOCHROME2" if pixels.ndim == 2 else "RGB"
+    if pixels.ndim == 3:
+        dataset.PlanarConfiguration = 0
+    dataset.BitsAllocated = pixels.dtype.itemsize * 8
+    dataset.BitsStored = dataset.BitsAllocated
+    dataset.HighBit = dataset.BitsStored - 1
+    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
+    for name, value in fields.items():
+        setattr(dataset, name, value)
+    if data is None:
+        dataset.PixelData = pixels.tobytes()
+    else:
+        dataset.PixelData = encapsulate([data])
+        dataset["PixelData"].VR = "OB"
+    stream = io.BytesIO()
+    dataset.save_as(stream, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def show(data: bytes) -> np.ndarray:
+    return images.decode(data, "film.dcm").pixels
+
+
+def test_eight_bits_are_kept() -> None:
+    pixels = (RAMP % 251).astype(np.uint8)
+    np.testing.assert_array_equal(show(dicom(pixels)), pixels)
+
+
+def test_monochrome1_is_the_inverse() -> None:
+    for pixels in ((RAMP % 251).astype(np.uint8), RAMP.astype(np.uint16)):
+        positive = show(dicom(pixels))
+        negative = show(dicom(pixels, PhotometricInterpretation="MONOCHROME1"))
+        np.testing.assert_array_equal(negative, 255 - positive)
+
+
+def test_rescale_and_window() -> None:
+    """Window 1000 ± 500 of stored × 2 − 1000: stored 750 is black, 1250 white, 1000 the middle."""
+    pixels = RAMP.astype(np.uint16)
+    fields = {"RescaleSlope": 2, "RescaleIntercept": -1000, "WindowCenter": 1000}
+    shown = show(dicom(pixels, **fields, WindowWidth=1000)).ravel()
+    assert (shown[:749] == 0).all()
+    assert (shown[1252:] == 255).all()
+    assert abs(int(shown[1000]) - 127) <= 1
+
+
+def test_voi_table_is_applied_before_the_window() -> None:
+    item = pydicom.Dataset()
+    item.LUTDescriptor = [256, 0, 16]
+    item.LUTData = np.arange(65535, 65535 - 256 * 200, -200).astype("<u2").tobytes()
+    pixels = (RAMP % 256).astype(np.uint8)
+    shown = show(dicom(pixels, VOILUTSequence=[item], WindowCenter=1, WindowWidth=2))
+    assert (np.diff(shown[0, :48].astype(int)) <= 0).all()
+    assert shown.std() > 60
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_takes_no_part_in_the_scaling(photometric: str) -> None:
+    pixels = RAMP.astype(np.uint16)
+    pixels[:20] = 60000
+    shown = show(dicom(pixels, PixelPaddingValue=60000, PhotometricInterpretation=photometric))
+    assert (shown[:20] == 0).all()
+    assert shown[20:].std() > 60
+
+
+def test_signed_pixels() -> None:
+    shown = show(dicom((RAMP - 1500).astype(np.int16), BitsStored=12, HighBit=11))
+    assert (np.diff(shown.ravel().astype(int)) >= 0).all()
+
+
+def test_spacing_at_the_patient_goes_before_that_at_the_detector() -> None:
+    pixels = RAMP.astype(np.uint16)
+    both = dicom(pixels, PixelSpacing=[0.2, 0.3], ImagerPixelSpacing=[0.1, 0.1])
+    assert images.decode(both, "a").spacing_mm == (0.2, 0.3)
+    detector = dicom(pixels, ImagerPixelSpacing=[0.14, 0.14])
+    assert images.decode(detector, "a").spacing_mm == (0.14, 0.14)
+    assert images.decode(dicom(pixels, PixelSpacing=[0, 0]), "a").spacing_mm is None
+
+
+def test_patient_is_a_stable_pseudonym() -> None:
+    pixels = RAMP.astype(np.uint16)
+    first = images.decode(dicom(pixels), "a").patient_id
+    again = images.decode(dicom(pixels[::-1].copy(), PatientName="X"), "b").patient_id
+    other = images.decode(dicom(pixels, PatientID="PID-4712"), "a").patient_id
+    assert first == again != other
+    assert len(first) == 16
+    assert "4711" not in first
+
+
+def test_placeholder_ids_are_told_apart_by_the_study() -> None:
+    pixels = RAMP.astype(np.uint16)
+    studies = [dicom(pixels, PatientID="Anonymous", StudyInstanceUID=f"1.2.{n}") for n in (1, 2)]
+    assert len({images.decode(study, "a").patient_id for study in studies}) == 2
+    assert images.decode(dicom(pixels, PatientID=""), "a").patient_id == ""
+
+
+def test_colour_and_palette() -> None:
+    red = np.zeros((40, 40, 3), np.uint8)
+    red[:20, :, 0] = 255
+    assert set(np.unique(show(dicom(red)))) == {0, 76}
+    indices = np.repeat([[0], [1]], 20, axis=0).repeat(40, axis=1).astype(np.uint8)
+    tables = {}
+    for colour, top in (("Red", 65535), ("Green", 0), ("Blue", 0)):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [2, 0, 16]
+        tables[f"{colour}PaletteColorLookupTableData"] = np.array([0, top], "<u2").tobytes()
+    shown = show(dicom(indices, PhotometricInterpretation="PALETTE COLOR", **tables))
+    assert shown[0, 0] == 0
+    assert shown[-1, -1] > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"Modality": "CT", "SOPClassUID": uid.CTImageStorage}, "no radiograph but CT Image"),
+        ({"Modality": "", "SOPClassUID": uid.MRImageStorage}, "no radiograph but MR Image"),
+        ({"Modality": "US"}, "no radiograph"),
+        ({"NumberOfFrames": 3}, "3 frames"),
+        ({"Rows": 20_000, "Columns": 20_000}, "megapixels"),
+        ({"Rows": 8_000, "Columns": 8_000}, "MB decoded"),
+        ({"Rows": 100}, "damaged or incomplete"),
+        ({"PhotometricInterpretation": "HSV"}, "damaged or incomplete|pixel format"),
+        ({"syntax": uid.MPEG2MPML}, "which is not read"),
+        ({"syntax": uid.DeflatedExplicitVRLittleEndian}, "deflated"),
+    ],
+)
+def test_what_is_no_single_film_is_refused(fields: dict[str, Any], reason: str) -> None:
+    syntax = fields.get("syntax", uid.ExplicitVRLittleEndian)
+    data = b"\0\0\1\xb3" if syntax.is_encapsulated else None
+    with pytest.raises(RejectedCase, match=reason):
+        show(dicom(RAMP.astype(np.uint16), data=data, **fields))
+
+
+@pytest.mark.parametrize(
+    "syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian]
+)
+def test_uncompressed_syntaxes(syntax: uid.UID) -> None:
+    pixels = RAMP.astype(np.uint16)
+    expected = show(dicom(pixels))
+    stored = pixels.astype(">u2") if syntax == uid.ExplicitVRBigEndian else pixels
+    np.testing.assert_array_equal(show(dicom(stored, syntax=syntax)), expected)
+
+
+def test_file_without_meta_information() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom(RAMP.astype(np.uint16))))
+    stream = io.BytesIO()
+    del dataset.file_meta
+    dataset.save_as(stream, implicit_vr=True, little_endian=True)
+    np.testing.assert_array_equal(show(stream.getvalue()), show(dicom(RAMP.astype(np.uint16))))
+
+
+def compressed(syntax: uid.UID) -> tuple[bytes, np.ndarray]:
+    """A film of 12 (JPEG baseline: 8) bits in this transfer syntax, and its pixels."""
+    pixels = RAMP.astype(np.uint16)
+    if syntax == uid.RLELossless:
+        dataset = pydicom.dcmread(io.BytesIO(dicom(pixels)))
+        dataset.compress(uid.RLELossless, encoding_plugin="pydicom")
+        stream = io.BytesIO()
+        dataset.save_as(stream)
+        return stream.getvalue(), pixels
+    bits = {"BitsStored": 12, "HighBit": 11}
+    stream = io.BytesIO()
+    if syntax == uid.JPEGBaseline8Bit:
+        pixels, bits = (RAMP % 256 // 2).astype(np.uint8), {}
+        Image.fromarray(pixels).save(stream, "JPEG", quality=100)
+        data = stream.getvalue()
+    elif syntax in (uid.JPEG2000, uid.JPEG2000Lossless):
+        pixels, bits = (pixels << 4), {}
+        Image.fromarray(pixels).save(stream, "JPEG2000", no_jp2=True)
+        data = stream.getvalue()
+    else:
+        codecs = pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
+        if syntax in (uid.JPEGLSLossless, uid.JPEGLSNearLossless):
+            data = codecs.jpegls_encode(pixels)
+        elif syntax == uid.JPEGExtended12Bit:
+            data = codecs.jpeg8_encode(pixels, bitspersample=12, level=100)
+        elif syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
+            data = codecs.jpeg8_encode(pixels, bitspersample=12, lossless=True)
+        else:
+            data = codecs.htj2k_encode(pixels, reversible=True)
+    return dicom(pixels, data=bytes(data), syntax=syntax, **bits), pixels
+
+
+SYNTAXES = [
+    uid.RLELossless,
+    uid.JPEGBaseline8Bit,
+    uid.JPEG2000,
+    uid.JPEG2000Lossless,
+    uid.JPEGExtended12Bit,
+    uid.JPEGLossless,
+    uid.JPEGLosslessSV1,
+    uid.JPEGLSLossless,
+    uid.JPEGLSNearLossless,
+    uid.HTJ2KLossless,
+]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_compressed_syntaxes(syntax: uid.UID) -> None:
+    data, pixels = compressed(syntax)
+    shown, expected = show(data).astype(int), show(dicom(pixels)).astype(int)
+    tolerance = 2 if syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit) else 0
+    assert np.abs(shown - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.keyword)
+def test_truncated_compressed_films_are_rejected(
+    syntax: uid.UID, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data, _ = compressed(syntax)
+    for share in (0.99, 0.9, 0.7):
+        with pytest.raises(RejectedCase):
+            show(data[: int(len(data) * share)])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_stream_of_another_size_than_the_header_is_refused() -> None:
+    stream = io.BytesIO()
+    Image.new("L", (3000, 3000)).save(stream, "JPEG")
+    small = np.zeros((64, 64), np.uint8)
+    with pytest.raises(RejectedCase, match="differ in size"):
+        show(dicom(small, data=stream.getvalue(), syntax=uid.JPEGBaseline8Bit))
+
+
+def test_reasons_and_logs_never_name_the_patient(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = dicom(RAMP.astype(np.uint16), PatientBirthDate="19700101")
+    damaged = whole.replace(b"PN", b"DA").replace(b"19700101", NAME.encode())
+    with caplog.at_level(logging.DEBUG):
+        for data in (damaged, damaged[:500], damaged.replace(b"US", b"DS")):
+            try:
+                show(data)
+            except RejectedCase as error:
+                reason = f"{error} {error.__cause__}"
+                assert "Doe" not in reason
+    assert "Doe" not in caplog.text
+    assert "Doe" not in "".join(capfd.readouterr())
+
+
+def test_the_two_originals_are_inverse(originals: Path) -> None:
+    second = images.read(str(originals / "cxr_monochrome2_jpeg.dcm"))
+    first = images.read(str(originals / "cxr_monochrome1_jpeg.dcm"))
+    difference = first.pixels.astype(int) - (255 - second.pixels.astype(int))
+    assert np.abs(difference).max() <= 1
+    assert second.spacing_mm == (0.168, 0.168)
+    assert second.patient_id == first.patient_id
+    assert second.pixels[400:600, 500:540].mean() > second.pixels[400:600, 250:350].mean()
+
+
+def test_the_original_ct_is_refused(originals: Path) -> None:
+    with pytest.raises(RejectedCase, match="no radiograph but CT Image"):
+        images.read(str(originals / "ct_slice_int16.dcm"))
+
+
+SEEDS = [
+    dicom((RAMP % 251).astype(np.uint8)),
+    dicom(RAMP.astype(np.uint16), WindowCenter=1000, WindowWidth=500, PixelSpacing=[0.1, 0.1]),
+    *(compressed(syntax)[0] for syntax in SYNTAXES[:4]),
+]
+
+
+@settings(max_examples=200, deadline=5000, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8),
+    st.integers(0, 10_000),
+)
+def test_any_bytes_give_a_film_or_a_reason(
+    seed: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(seed)
+    for position, value in changes:
+        data[132 + position % (len(data) - 132)] = value
+    try:
+        film = images.decode(bytes(data[: cut or None]), "a.dcm")
+    except RejectedCase:
+        return
+    assert film.pixels.dtype == np.uint8
+    assert min(film.pixels.shape) >= 32
