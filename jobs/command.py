@@ -10,6 +10,7 @@ import sys
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from lungseg import settings as tree
 from lungseg.errors import UserError, WorkError
@@ -21,7 +22,8 @@ def _settings_help() -> str:
     for name, field in tree.describe():
         default = field.get_default(call_default_factory=True)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        lines += [f"{name} = {shown if shown != '' else '(empty)'}: {field.description}", ""]
+        told = escape(field.description or "")
+        lines += [f"{name} = {shown if shown != '' else '(empty)'}: {told}", ""]
     return "\n".join(lines)
 
 
@@ -254,13 +256,12 @@ def _status(arguments: list[str]) -> int:
         return stop.exit_code
     except typer.Abort:
         return 1
-    except Exception as error:  # Click's own messages: one line, status 2.
-        import click
-
-        if isinstance(error, click.ClickException):
-            errors.print(f"lungseg: {error.format_message()}", markup=False)
-            return 2
-        raise
+    except Exception as error:
+        # The parser's own complaints, whose class Typer keeps to itself.
+        if not hasattr(error, "format_message"):
+            raise
+        errors.print(f"lungseg: {error.format_message()}", markup=False)
+        return 2
     return status if isinstance(status, int) else 0
 
 

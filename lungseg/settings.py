@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from lungseg import storage
@@ -158,6 +158,17 @@ class Settings(_Section):
             raise ValueError("a model is named twice")
         return names
 
+    @model_validator(mode="after")
+    def _check_size(self) -> Settings:
+        for model in self.models:
+            step = 2 ** (len(network_arguments(self, model)["widths"]) - 1)
+            if self.data.size % step:
+                raise ValueError(
+                    f"data.size {self.data.size} is no multiple of {step}, which the levels of "
+                    f"{model} need: take {max(step, round(self.data.size / step) * step)}"
+                )
+        return self
+
     def to_yaml(self) -> str:
         """The settings as YAML text that `resolve` reads back."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -259,6 +270,8 @@ def _explain(error: ValidationError) -> str:
         hint = f"; the nearest known one is {near[0]}" if near else ""
         return f"unknown setting {dotted}{hint}"
     message = first["msg"].removeprefix("Value error, ")
+    if not dotted:
+        return message
     return f"setting {dotted} cannot be {first['input']!r}: {message[:1].lower()}{message[1:]}"
 
 

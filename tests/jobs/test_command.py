@@ -1,0 +1,119 @@
+"""The command: options, exit status, and one line for each wrong request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jobs.command import _status
+
+SMALL = ["--set", "data.size=32", "--set", "data.phantoms=20", "--set", "data.phantom_size=64"]
+NETWORK = ["--set", "network.widths=[4,8,16]", "--set", "train.batch_size=4"]
+
+
+def refuse(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The single line on standard error of a request that must end with status 2."""
+    assert _status([*arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("lungseg: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize("verb", ["run", "shard", "train", "evaluate", "report", "phantoms"])
+def test_help_tells_every_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _status([verb, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "--help" in told
+    if verb != "phantoms":
+        assert "train.learning_rate = 0.001" in told
+        assert "[px]" in told
+
+
+def test_wrong_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "No such command" in refuse(capsys, "segment")
+    assert "No such option" in refuse(capsys, "run", "--colour", "blue")
+    assert "Missing option '--out'" in refuse(capsys, "shard")
+    out = str(tmp_path / "run")
+    assert "train.learning_rate" in refuse(capsys, "run", "--out", out, "--set", "learning_rate=1")
+    assert "there is no preset 'fast'" in refuse(capsys, "run", "--out", out, "--preset", "fast")
+    assert "'vnet'" in refuse(capsys, "run", "--out", out, "--models", "unet,vnet")
+    assert "split 'dev'" in refuse(
+        capsys, "evaluate", "--model", out, "--shards", out, "--out", out, "--split", "dev"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("cluster")
+def test_missing_and_unusable_inputs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    nowhere, out = str(tmp_path / "nowhere"), str(tmp_path / "out")
+    assert nowhere in refuse(capsys, "shard", "--data", nowhere, "--out", out)
+    train = ["train", "--model", "unet", "--out", out, *SMALL]
+    assert "no complete shards" in refuse(capsys, *train, "--shards", nowhere)
+    assert "cannot be 0" in refuse(capsys, *train, "--shards", nowhere, "--learning-rate", "0")
+    assert _status(["shard", "--out", str(tmp_path / "shards"), *SMALL]) == 0
+    capsys.readouterr()
+    shards = ["--shards", str(tmp_path / "shards")]
+    line = refuse(capsys, *train, *shards, "--set", "data.size=64")
+    assert "shards" in line
+    assert "32 px" in line
+    assert "data.size 40 is no multiple of 16, which the levels of unet need: take 32" in refuse(
+        capsys, "run", "--out", str(tmp_path / "other"), "--set", "data.size=40"
+    )
+    assert "no trained model" in refuse(
+        capsys, "evaluate", "--model", nowhere, *shards, "--out", out
+    )
+    assert nowhere in refuse(capsys, "report", nowhere)
+    many = ["--workers", "300", "--set", "compute.cpus_per_worker=0.01"]
+    assert "14 training cases cannot feed 300 workers" in refuse(capsys, *train, *shards, *many)
+    line = refuse(capsys, *train, *shards, "--workers", "9", "--set", "compute.cpus_per_worker=1")
+    assert "9 workers of 1 CPUs each need 9, the cluster has 2" in line
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_torn_patient_and_an_occupied_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for part in ("images", "masks"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    rows = ["case_id,image,mask,patient_id,split_hint"]
+    for index, split in enumerate(["train", "val", "test"]):
+        image = np.random.default_rng(index).integers(0, 255, (64, 64)).astype(np.uint8)
+        mask = np.zeros((64, 64), np.uint8)
+        mask[10:40, 10:50] = 255
+        for part, picture in (("images", image), ("masks", mask)):
+            cv2.imwrite(str(tmp_path / "data" / part / f"c{index}.png"), picture)
+        rows.append(f"c{index},images/c{index}.png,masks/c{index}.png,one,{split}")
+    (tmp_path / "data" / "manifest.csv").write_text("\n".join(rows))
+    out = tmp_path / "shards"
+    line = refuse(capsys, "shard", "--data", str(tmp_path / "data"), "--out", str(out))
+    assert "split_hint puts patient" in line
+    assert "data.split=drawn" in line
+
+
+@pytest.mark.usefixtures("cluster")
+def test_phantoms_make_a_data_set_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "phantoms")
+    request = ["phantoms", "--cases", "5", "--size", "64", "--out", out]
+    assert _status(request) == 0
+    assert len(list((tmp_path / "phantoms" / "images").iterdir())) == 5
+    assert "holds a data set already" in refuse(capsys, *request)
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.slow
+def test_two_workers_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shards, model, out = (str(tmp_path / name) for name in ("shards", "model", "scores"))
+    assert _status(["shard", "--out", shards, *SMALL]) == 0
+    train = ["train", "--shards", shards, "--model", "resunet", "--out", model, *SMALL, *NETWORK]
+    more = ["--workers", "2", "--epochs", "2", "--precision", "float32"]
+    assert _status([*train, *more]) == 0
+    assert "epoch   2/2" in capsys.readouterr().out
+    line = refuse(capsys, *train, *more, "--learning-rate", "0.1")
+    assert "train.learning_rate 0.002 → 0.1" in line
+    scores = ["evaluate", "--model", model, "--shards", shards, "--out", out, "--split", "all"]
+    assert _status(scores) == 0
+    assert "20 cases" in capsys.readouterr().out
