@@ -25,6 +25,7 @@ from lungseg.images.radiograph import Radiograph, check_size
 logging.getLogger("pydicom").propagate = False
 
 _MODALITIES = ("", "CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC")
+_OTHER_MODALITIES = ("CT", "MR", "US", "NM", "PT", "MG", "XA", "IO", "PX", "BMD", "RTIMAGE", "SEG")
 _CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray Radiofluoroscopic")
 _WORKING_BYTES = 8  # a sample passes the LUTs as float64
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -69,10 +70,15 @@ def _check(dataset: pydicom.Dataset) -> None:
     modality = str(dataset.get("Modality") or "").strip().upper()
     sop_class = uid.UID(str(dataset.get("SOPClassUID") or ""))
     kind = sop_class.name.removesuffix(" Storage") if sop_class.name != sop_class else ""
-    if modality not in _MODALITIES or (kind and not kind.startswith(_CLASSES)):
-        raise RejectedCase(f"the DICOM file is no radiograph but {kind or modality[:16]}")
-    if int(dataset.get("NumberOfFrames") or 1) > 1:
-        raise RejectedCase(f"the DICOM file holds {dataset.NumberOfFrames} frames, not one film")
+    if kind and not kind.startswith(_CLASSES):
+        raise RejectedCase(f"the DICOM file is no radiograph but {kind}")
+    if modality not in _MODALITIES:
+        # In a damaged file the field may hold anything, a name too: quote known terms only.
+        named = modality if modality in _OTHER_MODALITIES else "unknown"
+        raise RejectedCase(f"the DICOM file is no radiograph: its modality is {named}")
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise RejectedCase(f"the DICOM file holds {frames} frames, not one film")
     if "PixelData" not in dataset:
         raise RejectedCase("the DICOM file holds no pixels, or is truncated before them")
     samples = int(dataset.SamplesPerPixel)
@@ -114,7 +120,7 @@ def _display(dataset: pydicom.Dataset) -> np.ndarray:
     if pixels.ndim == 3:
         return to_uint8(to_grey(np.ascontiguousarray(pixels[:, :, 2::-1])))
     if photometric not in _GREY:
-        raise RejectedCase(f"the DICOM file has the unknown pixel format {photometric}")
+        raise RejectedCase("the DICOM file has an unknown photometric interpretation")
     inverted = photometric == "MONOCHROME1"
     pixels = _without_padding(dataset, pixels, inverted)
     shown = to_uint8(apply_voi_lut(apply_modality_lut(pixels, dataset), dataset))

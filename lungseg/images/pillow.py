@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
 import struct
 import warnings
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from lungseg.errors import RejectedCase
 from lungseg.images.radiograph import check_size
@@ -33,6 +35,19 @@ _ERRORS = (
     struct.error,
     Image.DecompressionBombError,
 )
+
+
+def _quieten_libtiff() -> None:
+    """Stop libtiff from writing to stderr what Pillow raises as an error anyway."""
+    with contextlib.suppress(OSError, AttributeError):  # another build of Pillow
+        library = ctypes.CDLL(_imaging.__file__)
+        for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            set_handler = getattr(library, name)
+            set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+            set_handler(None)
+
+
+_quieten_libtiff()
 
 
 def decode_pillow(data: bytes) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -189,6 +190,19 @@ def test_truncated_files_are_rejected(
         images.decode(whole[: int(len(whole) * share)], "a")
     with pytest.raises(RejectedCase):
         images.decode(whole[: int(len(whole) * share)] + bytes(100), "a")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+def test_damaged_tiff_is_rejected_quietly(
+    compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
+    whole = bytearray(encoded(Image.fromarray(noise), "TIFF", compression=compression))
+    for start in (200, 1000, len(whole) // 2):
+        damaged = bytes(whole[:start]) + b"\xff" * 200 + bytes(whole[start + 200 :])
+        with contextlib.suppress(RejectedCase):
+            images.decode(damaged, "a.tif")
     assert capfd.readouterr() == ("", "")
 
 

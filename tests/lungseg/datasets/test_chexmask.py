@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lungseg import rle
+from lungseg.datasets import find_cases
+from lungseg.errors import RejectedCase, UserError
+from lungseg.masks import read_mask
+
+Build = Callable[..., Any]
+
+HEADER = [
+    "Dice RCA (Mean)",
+    "Dice RCA (Max)",
+    "Landmarks",
+    "Left Lung",
+    "Right Lung",
+    "Heart",
+    "Height",
+    "Width",
+]
+
+
+@pytest.fixture
+def table(lung: Build) -> Build:
+    """Text of a CheXmask table with rows (id, quality)."""
+
+    def write(id_column: str, *rows: tuple[str, float]) -> str:
+        stream = io.StringIO()
+        writer = csv.writer(stream)
+        writer.writerow([id_column, *HEADER])
+        left, right = (rle.encode(lung(side) > 0) for side in ("left", "right"))
+        for row_id, quality in rows:
+            writer.writerow([row_id, quality, quality, "[1 2]", left, right, "9 9", "60.0", "50.0"])
+        return stream.getvalue()
+
+    return write
+
+
+def test_nih_names_with_images_beside_the_table(
+    tree: Build, film: Build, lung: Build, table: Build
+) -> None:
+    text = table(
+        "Image Index",
+        ("00000001_000.png", 0.9),
+        ("00000002_000.png", 0.65),
+        ("00000003_000.png", 0.9),
+    )
+    root = tree(
+        {
+            "OriginalResolution/ChestX-Ray8.csv.gz": gzip.compress(text.encode()),
+            "images_001/images/00000001_000.png": film(1),
+            "images_001/images/00000002_000.png": film(2),
+        }
+    )
+    found = find_cases([root])
+    assert found.layouts == ("chexmask",)
+    (case,) = found.cases
+    assert (case.case_id, case.patient_id, case.source) == (
+        "00000001_000",
+        "00000001",
+        "ChestX-Ray8",
+    )
+    both = (lung("left") | lung("right")) > 0
+    np.testing.assert_array_equal(read_mask(case, 60, 50), both)
+    with pytest.raises(RejectedCase, match="mask is 50×60 pixels and its image 25×120"):
+        read_mask(case, 120, 25)
+    reasons = {path.rsplit("/", 1)[1]: reason for path, reason in found.unmatched}
+    assert reasons == {
+        "00000002_000.png": "CheXmask's quality estimate 0.65 is below 0.7",
+        "ChestX-Ray8.csv.gz": "1 rows have no image in the given folders",
+    }
+
+
+def test_chexpert_paths_with_images_elsewhere(tree: Build, film: Build, table: Build) -> None:
+    ids = [f"train/patient0000{n}/study1/view1_frontal.jpg" for n in (1, 2)]
+    root = tree(
+        {
+            "masks/CheXpert.csv": table("Path", *((row_id, 0.9) for row_id in ids)),
+            **{f"CheXpert-v1.0/{row_id}": film(n) for n, row_id in enumerate(ids)},
+        }
+    )
+    found = find_cases([f"{root}/masks/CheXpert.csv", f"{root}/CheXpert-v1.0"])
+    assert [case.patient_id for case in found.cases] == ["patient00001", "patient00002"]
+    assert [case.image for case in found.cases] == [f"{root}/CheXpert-v1.0/{name}" for name in ids]
+    assert len({case.case_id for case in found.cases}) == 2
+
+
+def test_mimic_ids_without_ending(tree: Build, film: Build, table: Build) -> None:
+    name = "02aa804e-bde0afdd-112c0b34-7bc16630-4e384014"
+    root = tree(
+        {
+            "MIMIC-CXR-JPG.csv": table("dicom_id", (name, 0.9)),
+            f"files/p10/p10000032/s50414267/{name}.jpg": film(1),
+        }
+    )
+    (case,) = find_cases([root]).cases
+    assert (case.case_id, case.patient_id) == (name, "p10000032")
+
+
+def test_table_without_any_image(tree: Build, table: Build) -> None:
+    root = tree({"Padchest.csv": table("ImageID", ("1.png", 0.9))})
+    with pytest.raises(UserError, match="1 rows have no image"):
+        find_cases([root])
+
+
+def test_damaged_table(tree: Build, table: Build) -> None:
+    text = gzip.compress(table("ImageID", *((f"{n}.png", 0.9) for n in range(5000))).encode())
+    root = tree({"Padchest.csv.gz": text[: len(text) * 2 // 3]})
+    with pytest.raises(UserError, match="cannot be read"):
+        find_cases([root])

@@ -1,0 +1,68 @@
+"""The same calls on a local folder and on another file system (fsspec's in memory)."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from lungseg import storage
+
+
+@pytest.fixture(params=["local", "file-url", "remote"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return {
+        "local": str(tmp_path / "data"),
+        "file-url": f"file://{tmp_path / 'data'}",
+        "remote": f"memory://test-{uuid.uuid4().hex}",
+    }[request.param]
+
+
+def names(paths: list[str], root: str) -> list[str]:
+    return [path.split(storage.local(root).removeprefix("memory://"))[-1] for path in paths]
+
+
+def test_files_and_folders(root: str) -> None:
+    assert not storage.exists(root)
+    assert storage.list_files(root) == storage.list_folders(root) == []
+    for name in ("b.txt", "a.txt", "sub/c.txt", "sub/deep/d.csv", ".hidden"):
+        storage.write_text(storage.join(root, name), name)
+    assert storage.read_text(storage.join(root, "a.txt")) == "a.txt"
+    assert storage.size(storage.join(root, "a.txt")) == 5
+    assert storage.is_folder(root)
+    assert names(storage.list_files(root), root) == ["/a.txt", "/b.txt"]
+    assert names(storage.list_files(root, recursive=True), root) == [
+        "/a.txt",
+        "/b.txt",
+        "/sub/c.txt",
+        "/sub/deep/d.csv",
+    ]
+    assert names(storage.list_files(root, ".csv", recursive=True), root) == ["/sub/deep/d.csv"]
+    assert names(storage.list_folders(root), root) == ["/sub"]
+    storage.delete(storage.join(root, "sub"))
+    assert not storage.exists(storage.join(root, "sub", "c.txt"))
+    storage.delete(storage.join(root, "sub"))
+
+
+def test_a_write_that_fails_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    storage.write_text(str(path), "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        storage.write_text(str(path), "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_addresses_are_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert storage.absolute("runs/a") == str(tmp_path / "runs" / "a")
+    assert storage.absolute("s3://bucket/runs/") == "s3://bucket/runs"
+    assert storage.join("s3://bucket/", "/a/", "b") == "s3://bucket/a/b"
