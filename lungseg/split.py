@@ -73,9 +73,10 @@ def _draw(
     order = sorted(patients, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     total = sum(counts[name] for name in order)
     parts: dict[str, str] = {}
-    for part, fraction in (("test", test), ("val", val)):
+    # The parts still to come get at least one patient each, however many films one has.
+    for part, fraction, others in (("test", test, 2), ("val", val, 1)):
         wanted, taken = max(1, round(total * fraction)), 0
-        while order and taken < wanted and len(order) > 1:
+        while taken < wanted and len(order) > others:
             patient = order.pop()
             parts[patient] = part
             taken += counts[patient]
@@ -87,5 +88,5 @@ def _check(parts: Mapping[str, str], cases: int) -> None:
     if empty:
         raise UserError(
             f"{cases} usable cases of {len(parts)} patients leave nothing for "
-            f"{' and '.join(empty)}: a split by patient needs at least 3 patients with one film each"
+            f"{' and '.join(empty)}: a split by patient needs at least 3 patients"
         )

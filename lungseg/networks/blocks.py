@@ -93,8 +93,8 @@ class NonLocalBlock(layers.Layer):
 
     1×1 convolutions theta, phi, g to half the feature maps, attention over all positions with the
     softmax in float32, a 1×1 convolution back. The last convolution starts at zero, so that the
-    block, added to what it came from, starts as the identity. With more than `MAX_POSITIONS` positions phi
-    and g are max-pooled 2×2 (section 3.3).
+    block, added to what it came from, starts as the identity. With more than `MAX_POSITIONS`
+    positions phi and g are max-pooled 2×2 (section 3.3).
     """
 
     MAX_POSITIONS = 1024

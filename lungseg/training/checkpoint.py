@@ -35,8 +35,10 @@ def save(
     best_weights: str,
 ) -> None:
     """Write a checkpoint into an empty local folder."""
-    arrays = {f"{i:05d}": np.asarray(variable) for i, variable in enumerate(variables)}
-    np.savez(os.path.join(folder, _LAST), **arrays)
+    arrays: dict[str, Any] = {
+        f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)
+    }
+    np.savez(os.path.join(folder, _LAST), allow_pickle=False, **arrays)
     shutil.copyfile(best_weights, os.path.join(folder, BEST))
     state = {
         "history": list(history),

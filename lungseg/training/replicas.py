@@ -183,8 +183,8 @@ def _as_input(images: Tensor) -> Tensor:
 
 
 def _on_all(replicas: Replicas, replica_step: Step) -> Step:
-    @tf.function(reduce_retracing=True)
     def step(*arguments: Tensor) -> None:
         replicas.strategy.run(replica_step, args=arguments)
 
-    return step
+    traced: Step = tf.function(step, reduce_retracing=True)
+    return traced

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +39,11 @@ def settings(**changes: object) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def finished(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of all three models."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     run([], str(folder), settings())
-    yield folder
+    return folder
 
 
 def scores(folder: Path) -> pd.DataFrame:

@@ -151,7 +151,7 @@ def test_colour_and_palette() -> None:
         ({"Modality": "CT", "SOPClassUID": uid.CTImageStorage}, "no radiograph but CT Image"),
         ({"Modality": "", "SOPClassUID": uid.MRImageStorage}, "no radiograph but MR Image"),
         ({"Modality": "US"}, "its modality is US"),
-        ({"Modality": "DOE^JANE"}, "its modality is unknown"),
+        ({"Modality": "DOE JANE"}, "its modality is unknown"),
         ({"NumberOfFrames": 3}, "3 frames"),
         ({"Rows": 20_000, "Columns": 20_000}, "megapixels"),
         ({"Rows": 8_000, "Columns": 8_000}, "MB decoded"),

@@ -105,5 +105,5 @@ def test_folders_that_are_no_model_are_refused(folder: Path, tmp_path: Path) -> 
     (folder / "segmenter.json").write_text(json.dumps(info))
     weights = folder / "model.weights.h5"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(UserError, match="is not the file that segmenter.json describes"):
+    with pytest.raises(UserError, match=r"is not the file that segmenter.json describes"):
         Segmenter.load(str(folder))

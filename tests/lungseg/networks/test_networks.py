@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from lungseg import networks
-from lungseg.networks.blocks import NonLocalBlock
 from lungseg.errors import UserError
+from lungseg.networks.blocks import NonLocalBlock
 from lungseg.networks.cost import gflops
 
 SMALL: dict[str, Any] = {"widths": (4, 8, 16)}
