@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.screen import progress, say
-from jobs.session import resources
+from jobs.session import resources, silence
 from lungseg import shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
@@ -166,7 +166,8 @@ def _score(
         )
     )
     tables = []
-    with progress(label, cases) as advance:
+    # Ray warns of each actor pool on standard error (ray issue 53727).
+    with silence(), progress(label, cases) as advance:
         for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):
             tables.append(batch)
             advance(len(batch))

@@ -186,15 +186,7 @@ def _try_case(
             size=settings.size,
         )
         return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
-    spacing = fields["spacing_mm"]
-    case = Case(
-        **fields
-        | {
-            "masks": tuple(fields["masks"]),
-            "mask_rle": tuple(fields["mask_rle"]),
-            "spacing_mm": tuple(spacing) if spacing else None,
-        }
-    )
+    case = Case.from_plain(fields)
     try:
         row = preprocess(case, settings.size)
     except RejectedCase as error:

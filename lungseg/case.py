@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SPLITS = ("train", "val", "test")
 CONVENTIONS = ("heart-excluded", "retrocardiac-included", "unknown")
@@ -39,6 +41,15 @@ class Case:
     mask_convention: str = "unknown"
     spacing_mm: tuple[float, float] | None = None
     """Pixel spacing of the image file, (row, column), in mm."""
+
+    @classmethod
+    def from_plain(cls, fields: Mapping[str, Any]) -> Case:
+        """The case whose `dataclasses.asdict` went through JSON."""
+        pairs = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        return cls(**pairs)
 
     @property
     def patient(self) -> str:

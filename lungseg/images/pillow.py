@@ -83,15 +83,17 @@ def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     if image.mode == "RGB" and _tag(image, _BITS_PER_SAMPLE, 8) > 8:
         # Pillow keeps only the upper byte of 16-bit colour.
         return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith(("I", "F")):
-        pixels = np.asarray(upright)
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith(("I", "F")):
+        pixels = np.asarray(image)
         pixels = pixels.astype(pixels.dtype.newbyteorder("="))
         inverted = _tag(image, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
         return pixels.max() - pixels if inverted else pixels
-    if upright.mode in ("1", "L", "LA"):
-        return np.asarray(upright.convert("L"))
-    return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
+    if image.mode == "L":
+        return np.asarray(image)
+    if image.mode in ("1", "LA"):
+        return np.asarray(image.convert("L"))
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 
 def _bytes_per_sample(image: Image.Image) -> int:

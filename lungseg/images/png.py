@@ -29,7 +29,7 @@ def decode_png(data: bytes) -> np.ndarray:
     Raises:
         RejectedCase: the file is truncated, damaged, or of a size that is refused.
     """
-    kept, dropped = [SIGNATURE], False
+    kept: list[tuple[int, int]] = []
     seen: list[bytes] = []
     position = len(SIGNATURE)
     while seen[-1:] != [b"IEND"]:
@@ -46,15 +46,14 @@ def decode_png(data: bytes) -> np.ndarray:
         if not seen:
             _check_header(kind, data[position + 8 : end - 4])
         if kind in _NEEDED:
-            kept.append(data[position:end])
-        else:
-            dropped = True
+            kept.append((position, end))
         seen.append(kind)
         position = end
     if b"IDAT" not in seen:
         raise RejectedCase("the PNG holds no pixels")
-    clean = b"".join(kept) if dropped else data
-    pixels = cv2.imdecode(np.frombuffer(clean, np.uint8), cv2.IMREAD_UNCHANGED)
+    if len(kept) < len(seen):
+        data = SIGNATURE + b"".join(data[start:end] for start, end in kept)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise RejectedCase("the PNG is damaged (its pixels cannot be decompressed)")
     return np.asarray(pixels)
