@@ -10,22 +10,20 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from lungseg import settings as tree
+from jobs.options import (
+    EPILOG,
+    Address,
+    Assignments,
+    Config,
+    Data,
+    Preset,
+    Shards,
+    Workers,
+)
+from lungseg.case import SPLITS
 from lungseg.errors import UserError, WorkError
 from lungseg.settings import resolve
-
-
-def _settings_help() -> str:
-    lines = ["Settings, for --set name=value and --config FILE.yaml:", ""]
-    for name, field in tree.describe():
-        default = field.get_default(call_default_factory=True)
-        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-        told = escape(field.description or "")
-        lines += [f"{name} = {shown if shown != '' else '(empty)'}: {told}", ""]
-    return "\n".join(lines)
-
 
 app = typer.Typer(
     name="lungseg",
@@ -36,23 +34,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-Data = Annotated[
-    list[str] | None,
-    typer.Option("--data", help="Folder, CSV or URL of films with masks; repeat for several."),
-]
-Config = Annotated[str | None, typer.Option("--config", help="YAML file of settings.")]
-Assignments = Annotated[
-    list[str] | None, typer.Option("--set", help="One setting, name=value; repeat for several.")
-]
-Preset = Annotated[
-    str | None,
-    typer.Option("--preset", help="quick (128 px, minutes), full (256 px, 8 M), literature."),
-]
-Address = Annotated[str | None, typer.Option("--address", help="Ray cluster to work on.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Training workers.")]
-Shards = Annotated[str, typer.Option("--shards", help="Folder of shards.")]
-EPILOG = _settings_help()
 
 
 @app.command(epilog=EPILOG)
@@ -166,35 +147,58 @@ def train(
 
 @app.command(epilog=EPILOG)
 def evaluate(
-    model: Annotated[list[str], typer.Option("--model", help="Model folder; repeat.")],
-    shards: Shards,
     out: Annotated[str, typer.Option("--out", help="Folder of the scores.")],
-    split: Annotated[str, typer.Option("--split", help="train, val, test or all.")] = "test",
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Model folder; repeat for several.")
+    ] = None,
+    shards: Annotated[str | None, typer.Option("--shards", help="Folder of shards.")] = None,
+    data: Data = None,
+    masks: Annotated[
+        str | None, typer.Option("--masks", help="Masks of another tool, instead of models.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="train, val, test, all; test of --shards, all of --data."),
+    ] = None,
     address: Address = None,
     config: Config = None,
     assignments: Assignments = None,
 ) -> None:
-    """Score models at original size, one row a case."""
-    if split not in ("train", "val", "test", "all"):
-        raise UserError(f"there is no split {split!r}: take train, val, test or all")
+    """Score models, or masks made elsewhere, at original size, one row a case."""
+    if bool(model) == bool(masks):
+        raise UserError("evaluate takes either --model or --masks")
+    if bool(shards) == bool(data) or (masks and not data):
+        raise UserError("evaluate takes either --shards or --data; --masks goes with --data")
+    split = split or ("test" if shards else "all")
+    allowed = (*SPLITS, "all") if shards or masks else ("test", "all")
+    if split not in allowed:
+        raise UserError(f"there is no split {split!r} here: take {', '.join(allowed)}")
     settings = resolve(
         config=config, assignments=assignments or (), options={"compute.address": address}
     )
-    from jobs.evaluate import evaluate as job
+    from jobs import evaluate as job
+    from jobs.evaluate_masks import evaluate_masks
     from jobs.screen import heading
     from jobs.session import session
     from lungseg import storage
 
+    target = storage.absolute(out)
+    models = [storage.absolute(path) for path in model or ()]
     with session(settings.compute):
         heading("evaluate", out)
-        job(
-            [storage.absolute(path) for path in model],
-            storage.absolute(shards),
-            storage.absolute(out),
-            split=split,
-            settings=settings.evaluate,
-            precision=settings.train.precision,
-        )
+        if masks:
+            evaluate_masks(storage.absolute(masks), data or [], target, split=split)
+        elif data:
+            job.evaluate_data(models, data, target, split=split, settings=settings)
+        else:
+            job.evaluate(
+                models,
+                storage.absolute(shards or ""),
+                target,
+                split=split,
+                settings=settings.evaluate,
+                precision=settings.train.precision,
+            )
 
 
 @app.command(epilog=EPILOG)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from jobs.score_table import announce, mark_of, write_scores
 from jobs.screen import progress, say
 from jobs.session import resources, silence
+from jobs.shard import shard
 from lungseg import shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
-from lungseg.settings import EvaluateSettings, Precision, fingerprint
+from lungseg.settings import EvaluateSettings, Precision, Settings, fingerprint
 
-_MARK = b"lungseg_fingerprint"
 _COLUMNS_NOT_NEEDED = ("mask", "image_hash")
 
 
@@ -70,9 +68,59 @@ def evaluate(
         UserError: a model or the shards are not there, or their sizes differ.
     """
     info = shards.read_info(shards_path)
+    _refuse_doubles(models)
     return [
         _evaluate_one(model, shards_path, info, out, split, settings, precision) for model in models
     ]
+
+
+def evaluate_data(
+    models: Sequence[str], paths: Sequence[str], out: str, *, split: str, settings: Settings
+) -> list[str]:
+    """Score each model on data sets it was not trained on, which are sharded at its size first.
+
+    Args:
+        models: model folders.
+        paths: data sets, as `lungseg shard` takes them.
+        out: folder of the scores; the shards go to `shards-SIZE` below it.
+        split: "all", or "test" for the cases whose split_hint says so.
+        settings: of data, evaluation and precision.
+
+    Returns:
+        Paths of the tables, in the order of the models.
+    """
+    _refuse_doubles(models)
+    tables = []
+    for model in models:
+        size = _read_model(model)["size"]
+        data = settings.data.model_copy(
+            update={"size": size, "split": "none" if split == "all" else "hint"}
+        )
+        folder = storage.join(out, f"shards-{size}")
+        shard(paths, folder, data)
+        tables += evaluate(
+            [model],
+            folder,
+            out,
+            split=split,
+            settings=settings.evaluate,
+            precision=settings.train.precision,
+        )
+    return tables
+
+
+def _refuse_doubles(models: Sequence[str]) -> None:
+    """Two models of one architecture, fold and seed would write the same table."""
+    names: dict[tuple[str, int, int], str] = {}
+    for model in models:
+        info = _read_model(model)
+        key = (info["architecture"], info["training"]["fold"], info["training"]["seed"])
+        if key in names:
+            raise UserError(
+                f"{names[key]} and {model} are both {key[0]} fold {key[1]} seed {key[2]}: score "
+                "them into two folders with --out"
+            )
+        names[key] = model
 
 
 def _evaluate_one(
@@ -95,7 +143,7 @@ def _evaluate_one(
     label = f"{name} fold {training['fold']} seed {training['seed']}"
     target = storage.join(out, name, f"fold-{training['fold']}_seed-{training['seed']}.parquet")
     mark = fingerprint(settings, precision, split, info["fingerprint"], segmenter["sha256"])
-    if storage.exists(target) and _mark(target) == mark:
+    if storage.exists(target) and mark_of(target) == mark:
         say(f"         {label}: scored before")
         return target
     cases = _count(info, split)
@@ -103,11 +151,8 @@ def _evaluate_one(
     frame.insert(2, "model", name)
     frame.insert(3, "fold", training["fold"])
     frame.insert(4, "seed", training["seed"])
-    _write(target, frame.sort_values("case_id", ignore_index=True), mark)
-    say(
-        f"         {label}: {len(frame)} cases, mean Dice {frame['dice'].mean():.4f}, "
-        f"median {frame['dice'].median():.4f}, worst {frame['dice'].min():.4f}"
-    )
+    write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
+    announce(label, frame)
     return target
 
 
@@ -117,20 +162,6 @@ def _read_model(model: str) -> dict[str, Any]:
         raise UserError(f"{model} holds no trained model (no segmenter.json): train one first")
     info: dict[str, Any] = json.loads(storage.read_text(path))
     return info
-
-
-def _write(path: str, frame: pd.DataFrame, mark: str) -> None:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    table = table.replace_schema_metadata({**table.schema.metadata, _MARK: mark.encode()})
-    stream = io.BytesIO()
-    pq.write_table(table, stream, compression="zstd")
-    storage.write_bytes(path, stream.getvalue())
-
-
-def _mark(path: str) -> str:
-    """What the scores of a table were computed from."""
-    metadata = pq.read_schema(io.BytesIO(storage.read_bytes(path))).metadata or {}
-    return metadata.get(_MARK, b"").decode()
 
 
 def _count(info: dict[str, Any], split: str) -> int:

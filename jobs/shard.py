@@ -82,13 +82,7 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
             f"none of the {len(notes)} cases can be used: {_commonest(rejected)} "
             f"(all in {storage.join(out, 'rejected.csv')})"
         )
-    parts = split_cases(
-        usable,
-        honour_hints=settings.split == "hint",
-        val_fraction=settings.val_fraction,
-        test_fraction=settings.test_fraction,
-        seed=settings.split_seed,
-    )
+    parts = _split(usable, settings)
     _distribute(sorted({note.chunk for note in usable}), staging, out, parts)
     info = _info(usable, parts, len(rejected), settings, mark)
     storage.write_text(storage.join(out, shards.INFO), json.dumps(info, indent=2))
@@ -199,6 +193,18 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> _Note:
     patient = row.get("patient_id", case.patient_id or case.case_id)
     convention = row.get("mask_convention", case.mask_convention)
     return _Note(case.case_id, f"{source}/{patient}", source, case.split_hint, convention, chunk)
+
+
+def _split(usable: Sequence[_Note], settings: DataSettings) -> dict[str, str]:
+    if settings.split == "none":
+        return {note.case_id: "test" for note in usable}
+    return split_cases(
+        usable,
+        honour_hints=settings.split == "hint",
+        val_fraction=settings.val_fraction,
+        test_fraction=settings.test_fraction,
+        seed=settings.split_seed,
+    )
 
 
 def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]) -> None:

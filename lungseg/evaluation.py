@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lungseg import rle
+from lungseg import images, masks, rle
+from lungseg.case import Case
 from lungseg.letterbox import Geometry
 from lungseg.scores import overlap, score_case
 from lungseg.scores.counts import count
@@ -61,6 +62,38 @@ def score_batch(segmenter: Segmenter, batch: Mapping[str, np.ndarray]) -> list[d
             | {"prediction_rle": rle.encode(mask)}
         )
     return rows
+
+
+def score_file(case: Case, path: str) -> dict[str, Any]:
+    """The row of `score_batch` for a mask that another tool wrote.
+
+    Args:
+        case: the film with its reference mask.
+        path: the other tool's mask at the film's size, which may be empty.
+
+    Raises:
+        RejectedCase: film, reference or mask cannot be used.
+    """
+    radiograph = images.read(case.image)
+    height, width = radiograph.pixels.shape
+    reference = masks.read_mask(case, height, width)
+    mask = masks.read_mask_file(path, height, width)
+    spacing = case.spacing_mm or radiograph.spacing_mm
+    row_mm, column_mm = spacing or (math.nan, math.nan)
+    facts = {name: getattr(case, name, "") for name in _FACTS} | {
+        "patient_id": case.patient_id or radiograph.patient_id or case.case_id,
+        "split": case.split_hint or "test",
+        "height": height,
+        "width": width,
+        "spacing_row": row_mm,
+        "spacing_column": column_mm,
+    }
+    return (
+        facts
+        | score_case(mask, reference, spacing)
+        | _before_postprocessing(mask, reference)
+        | {"prediction_rle": rle.encode(mask)}
+    )
 
 
 def _before_postprocessing(raw: np.ndarray, reference: np.ndarray) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def read_mask(case: Case, height: int, width: int) -> np.ndarray:
         RejectedCase: no mask, an empty or inverted one, one that is no mask, or one of another
             size than the image where the data set does not say that it is to be resized.
     """
-    parts = [_read_file(path, height, width, case.mask_resize) for path in case.masks]
+    parts = [read_mask_file(path, height, width, case.mask_resize) for path in case.masks]
     if case.mask_rle:
         _check_same_size(case.mask_size or (height, width), height, width)
         parts += [rle.decode(text, height, width) for text in case.mask_rle]
@@ -78,7 +78,21 @@ def binarise(raw: np.ndarray) -> np.ndarray:
     return np.asarray(grey > _THRESHOLD)
 
 
-def _read_file(path: str, height: int, width: int, resize: bool) -> np.ndarray:
+def read_mask_file(path: str, height: int, width: int, resize: bool = False) -> np.ndarray:
+    """One mask file, which may be empty.
+
+    Args:
+        path: file or URL.
+        height: of its image, px.
+        width: of its image, px.
+        resize: bring a mask of another size to its image's by nearest.
+
+    Returns:
+        bool (height, width).
+
+    Raises:
+        RejectedCase: it cannot be read, is no mask, or has another size and `resize` is not set.
+    """
     name = path.rsplit("/", 1)[-1]
     try:
         data = read_limited(path)

@@ -29,8 +29,10 @@ class DataSettings(_Section):
 
     size: int = Field(256, ge=32, le=4096, description="Side of the network's square input [px].")
     layout: str = Field("auto", description="Layout of the data folders; auto recognises it.")
-    split: Literal["hint", "drawn"] = Field(
-        "hint", description="hint honours a manifest's split_hint column, drawn draws our own."
+    split: Literal["hint", "drawn", "none"] = Field(
+        "hint",
+        description="hint honours a manifest's split_hint column, drawn draws our own, none makes "
+        "all cases test cases.",
     )
     val_fraction: float = Field(
         0.15, gt=0, lt=0.5, description="Part of the patients for validation, when drawn."

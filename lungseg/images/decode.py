@@ -83,7 +83,8 @@ def read_limited(path: str) -> bytes:
 
 
 def _is_dicom(data: bytes) -> bool:
-    return data[128:132] == b"DICM"
+    """By the preamble, or by group 0008, with which old files without preamble begin."""
+    return data[128:132] == b"DICM" or data.startswith(b"\x08\x00")
 
 
 def _is_picture(data: bytes) -> bool:

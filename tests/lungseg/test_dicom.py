@@ -183,7 +183,10 @@ def test_file_without_meta_information() -> None:
     stream = io.BytesIO()
     del dataset.file_meta
     dataset.save_as(stream, implicit_vr=True, little_endian=True)
-    np.testing.assert_array_equal(show(stream.getvalue()), show(dicom(RAMP.astype(np.uint16))))
+    expected = show(dicom(RAMP.astype(np.uint16)))
+    for name in ("film.dcm", "IM0001"):
+        film = images.decode(stream.getvalue(), name)
+        np.testing.assert_array_equal(film.pixels, expected)
 
 
 def compressed(syntax: uid.UID) -> tuple[bytes, np.ndarray]:

@@ -1,0 +1,103 @@
+"""Evaluation on shards, on another data set, and of masks made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from jobs.command import _status
+from lungseg import networks, phantoms, segmenter
+
+pytestmark = pytest.mark.usefixtures("cluster")
+CASES = 6
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "phantoms"
+    phantoms.write_manifest(phantoms.write(range(CASES), str(folder), seed=1, size=64), str(folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that was never trained."""
+    folder = tmp_path_factory.mktemp("models") / "unet"
+    arguments: dict[str, Any] = {"widths": [4, 8], "batch_norm": "fused"}
+    keras.utils.set_random_seed(0)
+    info = {
+        "architecture": "unet",
+        "arguments": arguments,
+        "size": 32,
+        "threshold": 0.5,
+        "min_area_fraction": 0.0,
+        "training": {"fold": 0, "seed": 0},
+    }
+    segmenter.save(str(folder), networks.build("unet", size=32, **arguments), info)
+    return folder
+
+
+def test_a_model_on_another_data_set(data: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores"
+    request = ["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)]
+    assert _status(request) == 0
+    table = pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")
+    assert len(table) == CASES
+    assert (table["split"] == "test").all()
+    assert (table[["tp", "fp", "fn", "tn"]].sum(axis=1) == table["height"] * table["width"]).all()
+
+
+def test_masks_of_another_tool(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer = tmp_path / "peer"
+    peer.mkdir()
+    names = sorted(path.name for path in (data / "masks").iterdir())
+    for name in names[:4]:
+        (peer / name.replace(".png", "_mask.png")).write_bytes((data / "masks" / name).read_bytes())
+    empty = np.zeros_like(cv2.imread(str(data / "masks" / names[3]), cv2.IMREAD_GRAYSCALE))
+    cv2.imwrite(str(peer / names[3].replace(".png", "_mask.png")), empty)
+    (peer / names[4]).write_text("no picture")
+    out = tmp_path / "scores"
+    request = ["evaluate", "--masks", str(peer), "--data", str(data), "--out", str(out)]
+    assert _status(request) == 0
+    table = pd.read_parquet(out / "peer" / "fold-0_seed-0.parquet")
+    assert table["dice"].tolist() == [1, 1, 1, 0]
+    assert table["failed"].tolist() == [False, False, False, True]
+    rejected = pd.read_csv(out / "peer" / "rejected.csv")
+    assert len(rejected) == 2
+    assert rejected["reason"].tolist()[1] == "no mask of this name"
+    assert "2 cases have no usable mask" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--model", "m"], "either --shards or --data"),
+        (["--model", "m", "--masks", "d"], "either --model or --masks"),
+        (["--masks", "d", "--shards", "s"], "--masks goes with --data"),
+        (["--model", "m", "--data", "d", "--split", "val"], "take test, all"),
+        (["--model", "MODEL", "--model", "MODEL", "--data", "d"], "are both unet fold 0 seed 0"),
+        (["--masks", "EMPTY", "--data", "DATA"], "holds no mask for any of the 6 cases"),
+    ],
+)
+def test_wrong_requests(
+    arguments: list[str],
+    line: str,
+    data: Path,
+    model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"MODEL": str(model), "DATA": str(data), "EMPTY": str(tmp_path)}
+    words = [places.get(word, word) for word in arguments]
+    assert _status(["evaluate", *words, "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert line in told[0]
