@@ -148,9 +148,7 @@ def _evaluate_one(
         return target
     cases = _count(info, split)
     frame = _score(model, shards_path, split, cases, settings, precision, label)
-    frame.insert(2, "model", name)
-    frame.insert(3, "fold", training["fold"])
-    frame.insert(4, "seed", training["seed"])
+    frame = frame.assign(model=name, fold=training["fold"], seed=training["seed"])
     write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
     announce(label, frame)
     return target

@@ -66,8 +66,7 @@ def evaluate_masks(folder: str, paths: Sequence[str], out: str, *, split: str) -
     name = stem(folder)
     _tell_missing(out, name, rows, [case.case_id for case, path in pairs if not path])
     frame = pd.DataFrame(good).sort_values("case_id", ignore_index=True)
-    for place, (column, value) in enumerate((("model", name), ("fold", 0), ("seed", 0)), start=2):
-        frame.insert(place, column, value)
+    frame = frame.assign(model=name, fold=0, seed=0)
     target = storage.join(out, name, "fold-0_seed-0.parquet")
     write_scores(target, frame, fingerprint(items))
     announce(name, frame)

@@ -13,6 +13,7 @@ from jobs.shard import shard
 from jobs.train import train
 from jobs.train_worker import Training
 from lungseg import runfolder, storage
+from lungseg.errors import UserError
 from lungseg.runfolder import timed
 from lungseg.settings import Settings
 
@@ -30,12 +31,18 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
     """
     out = storage.absolute(out)
     started = time.perf_counter()
-    runfolder.claim(out, settings, [storage.absolute(path) for path in paths])
+    new = runfolder.claim(out, settings, [storage.absolute(path) for path in paths])
     shards = storage.join(out, "shards")
     with session(settings.compute):
         heading("shard", shards)
-        with timed(out, "shard"):
-            info = shard(paths, shards, settings.data)
+        try:
+            with timed(out, "shard"):
+                info = shard(paths, shards, settings.data)
+        except UserError:
+            # Mended data must not be refused as another configuration.
+            if new:
+                runfolder.release(out)
+            raise
         counts = ", ".join(f"{number} {part}" for part, number in info["counts"].items())
         say(f"         {counts}; {info['rejected']} rejected")
         runfolder.write_provenance(

@@ -14,35 +14,19 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from jobs.screen import progress, say
+from jobs.shard_worker import Note, distribute_chunk, part_path, stage_chunk
 from lungseg import datasets, shards, storage
-from lungseg.case import SPLITS, Case
-from lungseg.errors import RejectedCase, UserError
-from lungseg.preprocess import preprocess, preprocess_phantom
+from lungseg.case import SPLITS
+from lungseg.errors import UserError
 from lungseg.settings import DataSettings, fingerprint
 from lungseg.split import split_cases
 
 _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
-
-
-@dataclass(frozen=True)
-class _Note:
-    """What the split and the report of a chunk need to know of a case."""
-
-    case_id: str
-    patient: str
-    source: str
-    split_hint: str
-    mask_convention: str
-    chunk: int
-    reason: str = ""
-    path: str = ""
 
 
 def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, Any]:
@@ -128,74 +112,29 @@ def _read_finished(out: str, mark: str) -> dict[str, Any] | None:
     return info
 
 
-def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -> list[_Note]:
+def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -> list[Note]:
     """Preprocess the chunks that are not staged yet, as Ray Data tasks."""
     import ray
 
     total = sum(len(json.loads(chunk["cases"])) for chunk in chunks)
     finished = set(storage.list_files(staging, ".json"))
-    missing = [c for c in chunks if _part(staging, c["chunk"], "json") not in finished]
+    missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
         if missing:
             data = ray.data.from_items(missing, override_num_blocks=len(missing)).map(
-                _stage_chunk, fn_kwargs={"staging": staging, "settings": settings}
+                stage_chunk, fn_kwargs={"staging": staging, "settings": settings}
             )
             for row in data.iter_rows():
                 advance(int(row["cases"]))
-    notes: list[_Note] = []
+    notes: list[Note] = []
     for chunk in chunks:
-        text = storage.read_text(_part(staging, chunk["chunk"], "json"))
-        notes += [_Note(**note) for note in json.loads(text)]
+        text = storage.read_text(part_path(staging, chunk["chunk"], "json"))
+        notes += [Note(**note) for note in json.loads(text)]
     return notes
 
 
-def _part(folder: str, chunk: int, ending: str) -> str:
-    return storage.join(folder, f"part-{chunk:05d}.{ending}")
-
-
-def _stage_chunk(item: dict[str, Any], *, staging: str, settings: DataSettings) -> dict[str, Any]:
-    """One task: preprocess a chunk, write its rows and, last, its notes."""
-    chunk, cases = int(item["chunk"]), json.loads(item["cases"])
-    rows, notes = [], []
-    for fields in cases:
-        row, note = _try_case(fields, chunk, settings)
-        notes.append(asdict(note))
-        if row is not None:
-            rows.append(row)
-    if rows:
-        shards.write_table(_part(staging, chunk, "parquet"), shards.to_table(rows))
-    storage.write_text(_part(staging, chunk, "json"), json.dumps(notes))
-    return {"chunk": chunk, "cases": len(cases)}
-
-
-def _try_case(
-    fields: dict[str, Any], chunk: int, settings: DataSettings
-) -> tuple[dict[str, Any] | None, _Note]:
-    if "phantom" in fields:
-        row = preprocess_phantom(
-            fields["phantom"],
-            seed=settings.phantom_seed,
-            drawn_size=settings.phantom_size,
-            size=settings.size,
-        )
-        return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
-    case = Case.from_plain(fields)
-    try:
-        row = preprocess(case, settings.size)
-    except RejectedCase as error:
-        return None, replace(_note(case, {}, chunk), reason=str(error), path=case.image)
-    return row, _note(case, row, chunk)
-
-
-def _note(case: Case, row: dict[str, Any], chunk: int) -> _Note:
-    source = row.get("source", case.source)
-    patient = row.get("patient_id", case.patient_id or case.case_id)
-    convention = row.get("mask_convention", case.mask_convention)
-    return _Note(case.case_id, f"{source}/{patient}", source, case.split_hint, convention, chunk)
-
-
-def _split(usable: Sequence[_Note], settings: DataSettings) -> dict[str, str]:
+def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, str]:
     if settings.split == "none":
         return {note.case_id: "test" for note in usable}
     return split_cases(
@@ -215,28 +154,10 @@ def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]
         storage.delete(storage.join(out, split))
     items = [{"chunk": chunk} for chunk in chunks]
     data = ray.data.from_items(items, override_num_blocks=len(items)).map(
-        _distribute_chunk,
+        distribute_chunk,
         fn_kwargs={"staging": staging, "out": out, "parts": ray.put(parts)},
     )
     data.materialize()
-
-
-def _distribute_chunk(
-    item: dict[str, Any], *, staging: str, out: str, parts: Any
-) -> dict[str, Any]:
-    import ray
-
-    split_of = ray.get(parts)
-    chunk = int(item["chunk"])
-    table = shards.read_file(_part(staging, chunk, "parquet"))
-    splits = np.array([split_of[name] for name in table.column("case_id").to_pylist()])
-    column = table.schema.get_field_index("split")
-    for split in SPLITS:
-        chosen = table.filter(splits == split)
-        if chosen.num_rows:
-            chosen = chosen.set_column(column, "split", [[split] * chosen.num_rows])
-            shards.write_table(_part(storage.join(out, split), chunk, "parquet"), chosen)
-    return {"chunk": chunk}
 
 
 def _write_rejected(out: str, rows: list[dict[str, str]]) -> None:
@@ -255,7 +176,7 @@ def _commonest(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _info(
-    usable: Sequence[_Note], parts: dict[str, str], rejected: int, settings: DataSettings, mark: str
+    usable: Sequence[Note], parts: dict[str, str], rejected: int, settings: DataSettings, mark: str
 ) -> dict[str, Any]:
     sources: dict[str, dict[str, Any]] = {}
     for note in usable:

@@ -45,7 +45,7 @@ class Case:
     @classmethod
     def from_plain(cls, fields: Mapping[str, Any]) -> Case:
         """The case whose `dataclasses.asdict` went through JSON."""
-        pairs = {
+        pairs: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in fields.items()
         }

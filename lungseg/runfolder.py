@@ -35,8 +35,11 @@ def model_folder(run: str, model: str, fold: int, seed: int) -> str:
     return storage.join(run, "models", model, f"fold-{fold}", f"seed-{seed}")
 
 
-def claim(run: str, settings: Settings, data: list[str]) -> None:
+def claim(run: str, settings: Settings, data: list[str]) -> bool:
     """Write `config.yaml`, unless the folder belongs to a run of another configuration.
+
+    Returns:
+        Whether the run is new.
 
     Raises:
         UserError: it does; nothing is changed.
@@ -51,10 +54,21 @@ def claim(run: str, settings: Settings, data: list[str]) -> None:
                 f"{run} holds a run of another configuration ({changed}): choose another --out, "
                 "or delete it"
             )
-    elif storage.list_files(run) or storage.list_folders(run):
+    elif storage.list_files(run) or storage.list_folders(run) not in ([], [_shards(run)]):
         raise UserError(f"{run} is not empty and holds no run: choose another --out")
+    new = not storage.exists(path)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     storage.write_text(path, text)
+    return new
+
+
+def release(run: str) -> None:
+    """Take `config.yaml` away from a new run whose data turned out to be unusable."""
+    storage.delete(storage.join(run, CONFIG))
+
+
+def _shards(run: str) -> str:
+    return storage.join(run, "shards")
 
 
 def _bound(content: Mapping[str, Any]) -> dict[str, Any]:

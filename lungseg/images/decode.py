@@ -20,7 +20,7 @@ def read(path: str) -> Radiograph:
     """Read a radiograph from a path or URL.
 
     Raises:
-        RejectedCase: see `decode`; also for a file of more than 250 MB, which is not read.
+        RejectedCase: see `decode`; also for a file of more than 200 MB, which is not read.
         OSError: the file cannot be read.
     """
     return decode(read_limited(path), path)
@@ -73,7 +73,7 @@ def read_limited(path: str) -> bytes:
     """Content of a file that is not too large to be an image.
 
     Raises:
-        RejectedCase: it is larger than 250 MB.
+        RejectedCase: it is larger than 200 MB.
         OSError: it cannot be read.
     """
     size = storage.size(path)

@@ -27,7 +27,8 @@ logging.getLogger("pydicom").propagate = False
 _MODALITIES = ("", "CR", "DX", "DR", "RG", "XR", "RF", "OT", "SC")
 _OTHER_MODALITIES = ("CT", "MR", "US", "NM", "PT", "MG", "XA", "IO", "PX", "BMD", "RTIMAGE", "SEG")
 _CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray Radiofluoroscopic")
-_WORKING_BYTES = 8  # a sample passes the LUTs as float64
+# The LUTs work in float64, at their peak with 30 bytes a pixel: 30 megapixels stay below 1 GB.
+_WORKING_BYTES = 5
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "na", "n/a")
 

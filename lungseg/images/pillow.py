@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
-import struct
 import warnings
 from typing import Any
 
@@ -19,22 +18,6 @@ from lungseg.opencv import cv2
 _FORMATS = ("JPEG", "TIFF", "BMP", "GIF")
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
-_ERRORS = (
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    EOFError,
-    SyntaxError,
-    NotImplementedError,
-    RuntimeError,
-    MemoryError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 
 
 def _quieten_libtiff() -> None:
@@ -68,21 +51,25 @@ def decode_pillow(data: bytes) -> np.ndarray:
                 return _pixels(image, data)
         except UnidentifiedImageError as error:
             raise RejectedCase("the image's header is damaged or of an unknown kind") from error
-        except _ERRORS as error:
+        except RejectedCase:
+            raise
+        except Exception as error:  # Pillow lets many kinds through from a damaged file
             raise RejectedCase(f"the image is damaged ({_sentence(error)})") from error
 
 
 def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     check_size(image.height, image.width, len(image.getbands()) * _bytes_per_sample(image))
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise RejectedCase(f"the file holds {frames} images: give one radiograph a file")
+    if getattr(image, "is_animated", False):
+        raise RejectedCase("the file holds several images: give one radiograph a file")
     if image.format == "JPEG":
         image.draft("L", image.size)
     image.load()
     if image.mode == "RGB" and _tag(image, _BITS_PER_SAMPLE, 8) > 8:
         # Pillow keeps only the upper byte of 16-bit colour.
-        return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is None:
+            raise RejectedCase("16-bit colour of this kind cannot be read: save it as grey")
+        return np.asarray(pixels)
     ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(("I", "F")):
         pixels = np.asarray(image)

@@ -10,8 +10,8 @@ from lungseg.errors import RejectedCase
 
 MIN_SIDE = 32
 MAX_PIXELS = 100_000_000
-MAX_DECODED_BYTES = 200_000_000
-MAX_FILE_BYTES = 250_000_000
+MAX_DECODED_BYTES = 150_000_000
+MAX_FILE_BYTES = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

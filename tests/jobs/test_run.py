@@ -117,6 +117,15 @@ def test_another_configuration_is_refused(finished: Path, tmp_path: Path) -> Non
     assert (tmp_path / "letter.txt").read_text() == "mine"
 
 
+def test_a_run_on_missing_data_can_be_mended(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(UserError, match="is not there"):
+        run([str(tmp_path / "missing")], str(folder), settings())
+    assert not (folder / "config.yaml").exists()
+    with pytest.raises(UserError, match="is not there"):
+        run([str(tmp_path / "missing too")], str(folder), settings())
+
+
 def history(folder: Path) -> list[int]:
     path = folder / "models/unet/fold-0/seed-0/history.csv"
     if not path.exists():

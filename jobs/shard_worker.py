@@ -1,0 +1,91 @@
+"""What the tasks of `lungseg shard` do: stage a chunk of cases, and sort it into the split."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lungseg import shards, storage
+from lungseg.case import SPLITS, Case
+from lungseg.errors import RejectedCase
+from lungseg.preprocess import preprocess, preprocess_phantom
+from lungseg.settings import DataSettings
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the split and the report of a chunk need to know of a case."""
+
+    case_id: str
+    patient: str
+    source: str
+    split_hint: str
+    mask_convention: str
+    chunk: int
+    reason: str = ""
+    path: str = ""
+
+
+def part_path(folder: str, chunk: int, ending: str) -> str:
+    """File of a chunk; its name depends on nothing but its number."""
+    return storage.join(folder, f"part-{chunk:05d}.{ending}")
+
+
+def stage_chunk(item: dict[str, Any], *, staging: str, settings: DataSettings) -> dict[str, Any]:
+    """One task: preprocess a chunk, write its rows and, last, its notes."""
+    chunk, cases = int(item["chunk"]), json.loads(item["cases"])
+    rows, notes = [], []
+    for fields in cases:
+        row, note = _try_case(fields, chunk, settings)
+        notes.append(asdict(note))
+        if row is not None:
+            rows.append(row)
+    if rows:
+        shards.write_table(part_path(staging, chunk, "parquet"), shards.to_table(rows))
+    storage.write_text(part_path(staging, chunk, "json"), json.dumps(notes))
+    return {"chunk": chunk, "cases": len(cases)}
+
+
+def _try_case(
+    fields: dict[str, Any], chunk: int, settings: DataSettings
+) -> tuple[dict[str, Any] | None, Note]:
+    if "phantom" in fields:
+        row = preprocess_phantom(
+            fields["phantom"],
+            seed=settings.phantom_seed,
+            drawn_size=settings.phantom_size,
+            size=settings.size,
+        )
+        return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
+    case = Case.from_plain(fields)
+    try:
+        row = preprocess(case, settings.size)
+    except RejectedCase as error:
+        return None, replace(_note(case, {}, chunk), reason=str(error), path=case.image)
+    return row, _note(case, row, chunk)
+
+
+def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
+    source = row.get("source", case.source)
+    patient = row.get("patient_id", case.patient_id or case.case_id)
+    convention = row.get("mask_convention", case.mask_convention)
+    return Note(case.case_id, f"{source}/{patient}", source, case.split_hint, convention, chunk)
+
+
+def distribute_chunk(item: dict[str, Any], *, staging: str, out: str, parts: Any) -> dict[str, Any]:
+    import ray
+
+    split_of = ray.get(parts)
+    chunk = int(item["chunk"])
+    table = shards.read_file(part_path(staging, chunk, "parquet"))
+    splits = np.array([split_of[name] for name in table.column("case_id").to_pylist()])
+    column = table.schema.get_field_index("split")
+    for split in SPLITS:
+        chosen = table.filter(splits == split)
+        if chosen.num_rows:
+            chosen = chosen.set_column(column, "split", [[split] * chosen.num_rows])
+            shards.write_table(part_path(storage.join(out, split), chunk, "parquet"), chosen)
+    return {"chunk": chunk}
