@@ -15,12 +15,12 @@ class Follow:
     The history is read from storage, since workers may be on other machines.
     """
 
-    def __init__(self, model: str, epochs: int, name: str) -> None:
+    def __init__(self, model: str, epochs: int, name: str, done: int) -> None:
         self._path = storage.join(model, "history.csv")
         self._epochs, self._name = epochs, name
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._printed = len(self._rows())
+        self._printed = done
 
     def __enter__(self) -> None:
         if self._printed:

@@ -9,15 +9,15 @@ from typing import Any
 from jobs.follow import Follow
 from jobs.screen import say
 from jobs.session import resources, silence
-from jobs.train_worker import Training, WorkerConfig, config_to_dict, work_from_dict
+from jobs.train_worker import CHECKPOINTS, Training, WorkerConfig, config_to_dict, work_from_dict
 from lungseg import shards, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.settings import Settings
+from lungseg.training import checkpoint
 from lungseg.training.plan import difference, make_plan
 
 _PLAN = "plan.json"
 _INFO = "segmenter.json"
-_CHECKPOINTS = "checkpoints"
 _CACHED_SHARE = 0.3
 """Training films stay in Ray's object store where they take at most this part of it."""
 
@@ -113,19 +113,34 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
             resources_per_worker={"CPU": _reserved(cpus)} | ({"GPU": gpus} if gpus else {}),
         ),
         run_config=RunConfig(
-            name=_CHECKPOINTS,
+            name=CHECKPOINTS,
             storage_path=storage.absolute(training.out),
-            checkpoint_config=CheckpointConfig(num_to_keep=1),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
             failure_config=FailureConfig(max_failures=settings.train.max_failures),
         ),
         datasets={split: _read(training.shards, split, info) for split in ("train", "val")},
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
-    with Follow(training.out, settings.train.epochs, training.name):
+    _mend_record(storage.join(training.out, CHECKPOINTS))
+    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+    done = len(checkpoint.read_history(found)) if found else 0
+    with Follow(training.out, settings.train.epochs, training.name, done):
         try:
             trainer.fit()
         except TrainingFailedError as error:
             raise WorkError(f"{training.name}: {_root(error)}") from error
+
+
+def _mend_record(folder: str) -> None:
+    """Set Ray's record of checkpoints aside where it was cut short; ours are found without it."""
+    path = storage.join(folder, "checkpoint_manager_snapshot.json")
+    if not storage.exists(path):
+        return
+    try:
+        json.loads(storage.read_text(path))
+    except ValueError:
+        say(f"         {path} was cut short: going on from the newest complete checkpoint")
+        storage.delete(path)
 
 
 def _read(path: str, split: str, info: dict[str, Any]) -> Any:

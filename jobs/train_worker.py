@@ -11,6 +11,9 @@ from typing import Any
 from lungseg import storage
 from lungseg.settings import Settings
 
+CHECKPOINTS = "checkpoints"
+"""Folder of Ray's checkpoints in that of the model."""
+
 
 @dataclass(frozen=True)
 class Training:
@@ -67,9 +70,11 @@ def work(config: WorkerConfig) -> None:
 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
-        found = ray.train.get_checkpoint()
-        resume_from = found.to_directory(folder) if found else None
+        found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+        resume_from = checkpoint.fetch(found, folder) if found else None
         rows += checkpoint.read_history(resume_from) if resume_from else []
+        if rank == 0 and rows:
+            write_history(storage.join(training.out, "history.csv"), rows)
         trained = fit(
             settings,
             training.architecture,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import logging
 import warnings
 from typing import Any
 
@@ -20,8 +21,9 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 _WHITE_IS_ZERO = 0
 
 
-def _quieten_libtiff() -> None:
-    """Stop libtiff from writing to stderr what Pillow raises as an error anyway."""
+def _quieten_tiff() -> None:
+    """Stop libtiff and Pillow from reporting on stderr what Pillow raises as an error anyway."""
+    logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
     with contextlib.suppress(OSError, AttributeError):  # another build of Pillow
         library = ctypes.CDLL(_imaging.__file__)
         for name in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
@@ -30,7 +32,7 @@ def _quieten_libtiff() -> None:
             set_handler(None)
 
 
-_quieten_libtiff()
+_quieten_tiff()
 
 
 def decode_pillow(data: bytes) -> np.ndarray:

@@ -11,12 +11,14 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from lungseg import storage
+
+if TYPE_CHECKING:
+    import keras
 
 MARKER = "complete.json"
 BEST = "best.weights.h5"
@@ -61,6 +63,26 @@ def is_complete(folder: str) -> bool:
         return False
 
 
+def newest_complete(folder: str) -> str | None:
+    """The newest complete checkpoint below a folder, None where there is none.
+
+    Names sort by time. Ray's own record of checkpoints is not asked: it is written in place, and
+    cut short it would take the good checkpoints with it.
+    """
+    found = (path for path in reversed(storage.list_folders(folder)) if is_complete(path))
+    return next(found, None)
+
+
+def fetch(checkpoint: str, folder: str) -> str:
+    """A local copy of a checkpoint in a folder; what is local already stays where it is."""
+    if not storage.is_url(checkpoint):
+        return storage.local(checkpoint)
+    for path in storage.list_files(checkpoint):
+        target = os.path.join(folder, path.rsplit("/", 1)[-1])
+        storage.write_bytes(target, storage.read_bytes(path))
+    return folder
+
+
 def load_variables(folder: str, variables: Sequence[keras.Variable]) -> None:
     """Assign the stored values.
 
@@ -86,7 +108,7 @@ def load_callbacks(folder: str, callbacks: Sequence[keras.callbacks.Callback]) -
 
 def read_history(folder: str) -> list[dict[str, Any]]:
     """The epochs that led to a checkpoint."""
-    state = json.loads(storage.read_text(os.path.join(folder, _STATE)))
+    state = json.loads(storage.read_text(storage.join(folder, _STATE)))
     history: list[dict[str, Any]] = state["history"]
     return history
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from lungseg import storage
 from lungseg.settings import resolve
 from lungseg.training import checkpoint
 from lungseg.training.fit import make_callbacks
@@ -58,6 +60,29 @@ def test_a_folder_cut_short_is_not_complete(tmp_path: Path, name: str) -> None:
     assert not checkpoint.is_complete(folder)
     file.unlink()
     assert not checkpoint.is_complete(folder)
+
+
+def test_the_newest_complete_checkpoint_is_taken(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        (tmp_path / f"run{number}").mkdir()
+        folder = saved(tmp_path / f"run{number}", network())
+        (tmp_path / "all").mkdir(exist_ok=True)
+        shutil.move(folder, tmp_path / "all" / f"checkpoint_2026-11-0{number}")
+    newest = tmp_path / "all" / "checkpoint_2026-11-03" / "last.npz"
+    newest.write_bytes(newest.read_bytes()[:100])
+    found = checkpoint.newest_complete(str(tmp_path / "all"))
+    assert found == str(tmp_path / "all" / "checkpoint_2026-11-02")
+    assert checkpoint.newest_complete(str(tmp_path / "none")) is None
+
+
+def test_a_remote_checkpoint_is_fetched(tmp_path: Path) -> None:
+    remote = "memory://checkpoint-to-fetch"
+    for path in Path(saved(tmp_path, network())).iterdir():
+        storage.write_bytes(storage.join(remote, path.name), path.read_bytes())
+    (tmp_path / "here").mkdir()
+    folder = checkpoint.fetch(remote, str(tmp_path / "here"))
+    assert checkpoint.is_complete(folder)
+    assert checkpoint.read_history(folder) == [{"epoch": 1, "val_dice": 0.5}]
 
 
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
