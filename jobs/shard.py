@@ -22,6 +22,7 @@ from jobs.shard_worker import Note, distribute_chunk, part_path, stage_chunk
 from lungseg import datasets, shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
+from lungseg.perceptual_hash import near_duplicates
 from lungseg.settings import DataSettings, fingerprint
 from lungseg.split import split_cases
 
@@ -137,12 +138,18 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
 def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, str]:
     if settings.split == "none":
         return {note.case_id: "test" for note in usable}
+    groups = near_duplicates([note.image_hash for note in usable])
+    alike = [[usable[index].case_id for index in group] for group in groups]
+    if alike:
+        films = sum(map(len, alike))
+        say(f"         {films} films are nearly the same as another, in {len(alike)} groups")
     return split_cases(
         usable,
         honour_hints=settings.split == "hint",
         val_fraction=settings.val_fraction,
         test_fraction=settings.test_fraction,
         seed=settings.split_seed,
+        alike=alike,
     )
 
 

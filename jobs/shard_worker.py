@@ -25,6 +25,7 @@ class Note:
     split_hint: str
     mask_convention: str
     chunk: int
+    image_hash: str = ""
     reason: str = ""
     path: str = ""
 
@@ -72,7 +73,15 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
     source = row.get("source", case.source)
     patient = row.get("patient_id", case.patient_id or case.case_id)
     convention = row.get("mask_convention", case.mask_convention)
-    return Note(case.case_id, f"{source}/{patient}", source, case.split_hint, convention, chunk)
+    return Note(
+        case_id=case.case_id,
+        patient=f"{source}/{patient}",
+        source=source,
+        split_hint=case.split_hint,
+        mask_convention=convention,
+        chunk=chunk,
+        image_hash=row.get("image_hash", ""),
+    )
 
 
 def distribute_chunk(item: dict[str, Any], *, staging: str, out: str, parts: Any) -> dict[str, Any]:

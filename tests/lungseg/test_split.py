@@ -37,7 +37,7 @@ def test_hints_are_ignored_when_a_split_is_drawn() -> None:
 
 def test_hints_that_tear_a_patient_apart_are_refused() -> None:
     films = [Film("a", "p", split_hint="train"), Film("b", "p", split_hint="test")]
-    with pytest.raises(UserError, match=r"patient p into test and train.*data\.split=drawn"):
+    with pytest.raises(UserError, match=r"patient p into train and test.*data\.split=drawn"):
         split(films)
 
 
@@ -72,3 +72,22 @@ def test_every_source_is_divided() -> None:
     for source in "AB":
         counts = [parts[f"{source}{i}"] for i in range(20)]
         assert [counts.count(part) for part in ("train", "val", "test")] == [12, 4, 4]
+
+
+def test_patients_who_share_a_film_stay_together() -> None:
+    films = [Film(f"c{i}", f"p{i}") for i in range(30)]
+    alike = [[f"c{i}", f"c{i + 1}", f"c{i + 10}"] for i in range(0, 10, 2)]
+    parts = split_cases(
+        films, honour_hints=True, val_fraction=0.2, test_fraction=0.2, seed=1, alike=alike
+    )
+    for group in alike:
+        assert len({parts[name] for name in group}) == 1
+    assert set(parts.values()) == {"train", "val", "test"}
+
+
+def test_a_film_shared_across_hints_keeps_its_hints() -> None:
+    films = [Film(f"c{i}", f"p{i}", split_hint=h) for i, h in enumerate(["train", "val", "test"])]
+    parts = split_cases(
+        films, honour_hints=True, val_fraction=0.2, test_fraction=0.2, seed=1, alike=[["c0", "c2"]]
+    )
+    assert parts == {"c0": "train", "c1": "val", "c2": "test"}
