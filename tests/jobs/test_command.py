@@ -67,7 +67,7 @@ def test_missing_and_unusable_inputs(capsys: pytest.CaptureFixture[str], tmp_pat
         capsys, "evaluate", "--model", nowhere, *shards, "--out", out
     )
     assert nowhere in refuse(capsys, "report", nowhere)
-    many = ["--workers", "300", "--set", "compute.cpus_per_worker=0.01"]
+    many = ["--workers", "300", "--set", "compute.cpus_per_worker=0.005"]
     assert "14 training cases cannot feed 300 workers" in refuse(capsys, *train, *shards, *many)
     line = refuse(capsys, *train, *shards, "--workers", "9", "--set", "compute.cpus_per_worker=1")
     assert "9 workers of 1 CPUs each need 9, the cluster has 2" in line
