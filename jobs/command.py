@@ -23,7 +23,7 @@ from jobs.options import (
 )
 from lungseg.case import SPLITS
 from lungseg.errors import UserError, WorkError
-from lungseg.settings import resolve
+from lungseg.resolve import resolve
 
 app = typer.Typer(
     name="lungseg",

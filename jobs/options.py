@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from lungseg.settings import describe
+from lungseg.resolve import describe
 
 
 def _settings_help() -> str:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from lungseg import storage
-from lungseg.errors import UserError
 from lungseg.networks.registry import ARCHITECTURES
 
 ModelName = Literal["unet", "resunet", "rngunet"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Settings that belong together; unknown names are refused."""
+
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
 
-class DataSettings(_Section):
+class DataSettings(Section):
     """Which films there are and how they become shards."""
 
     size: int = Field(256, ge=32, le=4096, description="Side of the network's square input [px].")
@@ -47,7 +45,7 @@ class DataSettings(_Section):
     phantom_seed: int = Field(0, ge=0, description="Seed of the phantoms.")
 
 
-class NetworkSettings(_Section):
+class NetworkSettings(Section):
     """Form of the networks; the three share it, so that their budgets are equal."""
 
     widths: tuple[int, ...] = Field(
@@ -63,7 +61,7 @@ class NetworkSettings(_Section):
     )
 
 
-class AugmentationSettings(_Section):
+class AugmentationSettings(Section):
     """Random changes of the training films; mask and film get the same geometry."""
 
     rotation: float = Field(8.0, ge=0, le=180, description="Largest rotation either way [degrees].")
@@ -78,7 +76,7 @@ class AugmentationSettings(_Section):
     )
 
 
-class TrainSettings(_Section):
+class TrainSettings(Section):
     """How a network is trained."""
 
     epochs: int = Field(60, ge=1, description="Passes over the training cases, at most.")
@@ -100,7 +98,7 @@ class TrainSettings(_Section):
     max_failures: int = Field(3, ge=-1, description="Restarts after a lost worker; -1: no limit.")
 
 
-class EvaluateSettings(_Section):
+class EvaluateSettings(Section):
     """From the network's output to a mask at original size."""
 
     min_area_fraction: float = Field(
@@ -109,14 +107,14 @@ class EvaluateSettings(_Section):
     batch_size: int = Field(16, ge=1, description="Cases the network sees at a time.")
 
 
-class ReportSettings(_Section):
+class ReportSettings(Section):
     """Statistics of the comparison."""
 
     resamples: int = Field(10_000, ge=100, description="Bootstrap resamples over patients.")
     seed: int = Field(0, ge=0, description="Seed of the bootstrap.")
 
 
-class ComputeSettings(_Section):
+class ComputeSettings(Section):
     """What the work runs on; changes nothing in what is computed, so a run may change it."""
 
     address: str = Field(
@@ -134,7 +132,7 @@ class ComputeSettings(_Section):
     )
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a run."""
 
     preset: Literal["quick", "full", "literature"] = Field(
@@ -211,104 +209,6 @@ def network_arguments(settings: Settings, model: str) -> dict[str, Any]:
     if settings.preset == "literature":
         arguments |= literature_arguments(model)
     return arguments
-
-
-def describe() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting by its dotted name, in order, for the help text and the documents."""
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
-            for inner, inner_field in section.model_fields.items():
-                yield f"{name}.{inner}", inner_field
-        else:
-            yield name, field
-
-
-def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        inner = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        merged[key] = _merge(dict(inner), value) if both else value  # type: ignore[arg-type]
-    return merged
-
-
-def _nested(dotted: str, value: Any) -> dict[str, Any]:
-    for part in reversed(dotted.split(".")):
-        value = {part: value}
-    return dict(value)
-
-
-def _read_file(path: str) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(storage.read_text(path)) or {}
-    except OSError as error:
-        raise UserError(f"cannot read the config file {path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"the config file {path} is not YAML: {_one_line(error)}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"the config file {path} is not a mapping of settings to values")
-    return content
-
-
-def _assignment(text: str) -> dict[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"--set takes key=value, not {text!r}")
-    return _nested(name.strip(), yaml.safe_load(value))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors()[0]
-    dotted = ".".join(str(part) for part in first["loc"])
-    names = [name for name, _ in describe()]
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(dotted, names, n=1, cutoff=0.4)
-        near = near or [name for name in names if name.endswith(f".{dotted}")][:1]
-        hint = f"; the nearest known one is {near[0]}" if near else ""
-        return f"unknown setting {dotted}{hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not dotted:
-        return message
-    return f"setting {dotted} cannot be {first['input']!r}: {message[:1].lower()}{message[1:]}"
-
-
-def resolve(
-    *,
-    preset: str | None = None,
-    config: str | None = None,
-    assignments: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-) -> Settings:
-    """Lay preset, config file, `--set` assignments and options over the defaults, in this order.
-
-    Args:
-        preset: one of `PRESETS`; also taken from the config file.
-        config: path of a YAML file.
-        assignments: texts "section.name=value".
-        options: dotted names to values; None counts as not given.
-
-    Raises:
-        UserError: an unknown setting (the nearest known one is named) or a value out of range.
-    """
-    given: dict[str, Any] = _read_file(config) if config else {}
-    for text in assignments:
-        given = _merge(given, _assignment(text))
-    for name, value in (options or {}).items():
-        if value is not None:
-            given = _merge(given, _nested(name, value))
-    chosen = preset or given.get("preset") or Settings.model_fields["preset"].default
-    if chosen not in PRESETS:
-        raise UserError(f"there is no preset {chosen!r}: take one of {', '.join(PRESETS)}")
-    given["preset"] = chosen
-    try:
-        return Settings.model_validate(_merge(PRESETS[chosen], given))
-    except ValidationError as error:
-        raise UserError(_explain(error)) from error
 
 
 def fingerprint(*parts: Any) -> str:

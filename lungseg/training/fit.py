@@ -21,13 +21,13 @@ from lungseg.errors import WorkError
 from lungseg.precision import dtype_policy
 from lungseg.settings import Settings, network_arguments
 from lungseg.training import calibration, checkpoint, feed, replicas
+from lungseg.training.callbacks import MONITOR, make_callbacks, out_of_patience
 from lungseg.training.history import Row
 
 Report = Callable[[Row, str], None]
 """Called by every worker after an epoch with its row of the history and a folder with the
 checkpoint (written by rank 0, empty on the others)."""
 
-_MONITOR = "val_dice"
 _THRESHOLD = 0.5
 
 
@@ -136,26 +136,6 @@ def _make_steps(
     )
 
 
-def make_callbacks(settings: Settings, best_weights: str) -> list[keras.callbacks.Callback]:
-    """Keras's own callbacks; all watch validation Dice, which is equal on all workers."""
-    train = settings.train
-    return [
-        keras.callbacks.ModelCheckpoint(
-            best_weights, monitor=_MONITOR, mode="max", save_best_only=True, save_weights_only=True
-        ),
-        keras.callbacks.ReduceLROnPlateau(
-            monitor=_MONITOR,
-            mode="max",
-            factor=train.plateau_factor,
-            patience=train.plateau_patience,
-            min_delta=1e-4,
-        ),
-        keras.callbacks.EarlyStopping(
-            monitor=_MONITOR, mode="max", patience=train.stop_patience, min_delta=1e-4
-        ),
-    ]
-
-
 def _epochs(
     settings: Settings,
     group: replicas.Replicas,
@@ -178,7 +158,7 @@ def _epochs(
         checkpoint.load_callbacks(resume_from, callbacks)
         history = checkpoint.read_history(resume_from)
         shutil.copyfile(os.path.join(resume_from, checkpoint.BEST), best_weights)
-    stopped = bool(history) and _out_of_patience(callbacks)
+    stopped = bool(history) and out_of_patience(callbacks)
     for epoch in range(len(history), 0 if stopped else settings.train.epochs):
         driven.on_epoch_begin(epoch)
         rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
@@ -191,7 +171,7 @@ def _epochs(
                 f"{rate:g}: train it with a lower one (--learning-rate {rate / 10:g})"
             )
         val_loss, val_dice = _score_validation(settings, group, steps, source)
-        logs = {"loss": loss, "dice": dice, "val_loss": val_loss, _MONITOR: val_dice}
+        logs = {"loss": loss, "dice": dice, "val_loss": val_loss, MONITOR: val_dice}
         driven.on_epoch_end(epoch, logs)
         history.append(
             {"epoch": epoch + 1}
@@ -212,11 +192,6 @@ def _epochs(
             break
     driven.on_train_end()
     return history
-
-
-def _out_of_patience(callbacks: list[keras.callbacks.Callback]) -> bool:
-    stopper = next(one for one in callbacks if isinstance(one, keras.callbacks.EarlyStopping))
-    return bool(stopper.wait >= stopper.patience)
 
 
 def _train_epoch(

@@ -18,7 +18,8 @@ import pytest
 
 from jobs.run import run
 from lungseg.errors import UserError
-from lungseg.settings import Settings, resolve
+from lungseg.resolve import resolve
+from lungseg.settings import Settings
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lungseg.settings import Settings, resolve
+from lungseg.resolve import resolve
+from lungseg.settings import Settings
 
 TRAIN_CASES, VAL_CASES, SIZE = 13, 7, 32
 GLOBAL_BATCH = 4

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from lungseg.errors import UserError
-from lungseg.settings import Settings, describe, fingerprint, resolve
+from lungseg.resolve import describe, resolve
+from lungseg.settings import Settings, fingerprint
 
 
 def test_later_sources_win(tmp_path: Path) -> None:

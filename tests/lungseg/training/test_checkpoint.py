@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from lungseg import storage
-from lungseg.settings import resolve
+from lungseg.resolve import resolve
 from lungseg.training import checkpoint
-from lungseg.training.fit import make_callbacks
+from lungseg.training.callbacks import make_callbacks
 
 
 def network() -> keras.Model:

@@ -1,0 +1,113 @@
+"""Settings out of defaults, preset, config file and command line, in this order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from lungseg import storage
+from lungseg.errors import UserError
+from lungseg.settings import PRESETS, Section, Settings
+
+
+def describe() -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting by its dotted name, in order, for the help text and the documents."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, Section):
+            for inner, inner_field in section.model_fields.items():
+                yield f"{name}.{inner}", inner_field
+        else:
+            yield name, field
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        merged[key] = _merge(dict(inner), value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _nested(dotted: str, value: Any) -> dict[str, Any]:
+    for part in reversed(dotted.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(storage.read_text(path)) or {}
+    except OSError as error:
+        raise UserError(f"cannot read the config file {path}: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"the config file {path} is not YAML: {_one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"the config file {path} is not a mapping of settings to values")
+    return content
+
+
+def _assignment(text: str) -> dict[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set takes key=value, not {text!r}")
+    return _nested(name.strip(), yaml.safe_load(value))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    dotted = ".".join(str(part) for part in first["loc"])
+    names = [name for name, _ in describe()]
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(dotted, names, n=1, cutoff=0.4)
+        near = near or [name for name in names if name.endswith(f".{dotted}")][:1]
+        hint = f"; the nearest known one is {near[0]}" if near else ""
+        return f"unknown setting {dotted}{hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not dotted:
+        return message
+    return f"setting {dotted} cannot be {first['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def resolve(
+    *,
+    preset: str | None = None,
+    config: str | None = None,
+    assignments: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Lay preset, config file, `--set` assignments and options over the defaults, in this order.
+
+    Args:
+        preset: one of `PRESETS`; also taken from the config file.
+        config: path of a YAML file.
+        assignments: texts "section.name=value".
+        options: dotted names to values; None counts as not given.
+
+    Raises:
+        UserError: an unknown setting (the nearest known one is named) or a value out of range.
+    """
+    given: dict[str, Any] = _read_file(config) if config else {}
+    for text in assignments:
+        given = _merge(given, _assignment(text))
+    for name, value in (options or {}).items():
+        if value is not None:
+            given = _merge(given, _nested(name, value))
+    chosen = preset or given.get("preset") or Settings.model_fields["preset"].default
+    if chosen not in PRESETS:
+        raise UserError(f"there is no preset {chosen!r}: take one of {', '.join(PRESETS)}")
+    given["preset"] = chosen
+    try:
+        return Settings.model_validate(_merge(PRESETS[chosen], given))
+    except ValidationError as error:
+        raise UserError(_explain(error)) from error
