@@ -24,11 +24,26 @@ def normalise(x: Tensor, batch_norm: str) -> Tensor:
     return FusedBatchNormalization(momentum=MOMENTUM)(x)
 
 
+def normalised_convolution(
+    x: Tensor, width: int, kernel: int, batch_norm: str, *, stride: int = 1
+) -> Tensor:
+    """Convolution and batch normalisation.
+
+    The normalisation takes the convolution's bias away again. The bias keeps its place among the
+    parameters but stays 0: its gradient would be nothing but rounding, which Adam scales up.
+    """
+    convolution = layers.Conv2D(
+        width, kernel, strides=stride, padding="same", kernel_initializer="he_normal"
+    )
+    x = convolution(x)
+    convolution.bias.trainable = batch_norm == "none"
+    return normalise(x, batch_norm)
+
+
 def double_convolution(x: Tensor, width: int, batch_norm: str) -> Tensor:
     """Twice 3×3 convolution, batch normalisation, ReLU (Ronneberger 2015, arXiv 1505.04597)."""
     for _ in range(2):
-        x = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal")(x)
-        x = layers.ReLU()(normalise(x, batch_norm))
+        x = layers.ReLU()(normalised_convolution(x, width, 3, batch_norm))
     return x
 
 
@@ -48,12 +63,10 @@ def residual_unit(
         first: leave out the leading normalisation and ReLU (the unit on the film itself).
     """
     y = x if first else layers.ReLU()(normalise(x, batch_norm))
-    y = layers.Conv2D(width, 3, strides=stride, padding="same", kernel_initializer="he_normal")(y)
-    y = layers.ReLU()(normalise(y, batch_norm))
+    y = layers.ReLU()(normalised_convolution(y, width, 3, batch_norm, stride=stride))
     y = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal")(y)
     if stride != 1 or x.shape[-1] != width:
-        x = layers.Conv2D(width, 1, strides=stride, kernel_initializer="he_normal")(x)
-        x = normalise(x, batch_norm)
+        x = normalised_convolution(x, width, 1, batch_norm, stride=stride)
     return layers.Add()([x, y])
 
 
