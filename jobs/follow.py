@@ -42,11 +42,11 @@ class Follow:
     def _print_new(self) -> None:
         rows = self._rows()
         for row in rows[self._printed :]:
-            left = (self._epochs - row["epoch"]) * row["seconds"]
+            left = round((self._epochs - row["epoch"]) * row["seconds"])
             say(
                 f"         {self._name}: epoch {row['epoch']:>3}/{self._epochs}  "
                 f"loss {row['loss']:.4f}  val Dice {row['val_dice']:.4f}  "
                 f"rate {row['learning_rate']:.1e}  {row['images_per_second']:.0f} images/s  "
-                f"at most {left // 60:.0f}:{left % 60:02.0f} left"
+                f"at most {left // 60}:{left % 60:02} left"
             )
         self._printed = len(rows)
