@@ -48,6 +48,7 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
     mark = fingerprint(settings, items, sorted(unmatched))
     done = _read_finished(out, mark)
     if done is not None:
+        say("         sharded before")
         return done
     chunks = _chunks(items, settings.cases_per_shard)
     staging = storage.join(out, "staging", mark)

@@ -103,6 +103,7 @@ def test_the_same_command_does_nothing_twice(
     run([], str(finished), settings())
     assert {path: path.stat().st_mtime_ns for path in watched} == before
     said = capsys.readouterr().out
+    assert "sharded before" in said
     assert said.count("done before") == 3
     assert said.count("scored before") == 3
     assert "written before" in said
