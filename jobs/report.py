@@ -11,8 +11,8 @@ from lungseg import storage
 from lungseg.settings import ReportSettings, fingerprint
 
 _INPUTS = "inputs.json"
-_READ = ("models", "scores", "search")
 _KINDS = (".parquet", "segmenter.json", "history.csv", "calibration.csv", "trials.csv")
+_SHARDS = ("dataset.json", "rejected.csv")
 
 
 def report(runs: Sequence[str], out: str, settings: ReportSettings) -> str:
@@ -36,14 +36,16 @@ def report(runs: Sequence[str], out: str, settings: ReportSettings) -> str:
 
 
 def _content(run: str) -> dict[str, str]:
-    """Hash of each file of a run that the report reads."""
-    files = [
-        path
-        for part in _READ
-        for path in storage.list_files(storage.join(run, part), recursive=True)
-        if path.endswith(_KINDS) and "/checkpoints/" not in path
-    ]
+    """Hash of each file that the report reads of a run, or of a folder of scores."""
     return {
         path.removeprefix(run): hashlib.sha256(storage.read_bytes(path)).hexdigest()
-        for path in files
+        for path in storage.list_files(run, recursive=True)
+        if _is_read(path.removeprefix(run).strip("/").split("/"))
     }
+
+
+def _is_read(parts: list[str]) -> bool:
+    if parts[0].startswith("shards"):
+        # Shards are told apart by their fingerprint, which stands in dataset.json.
+        return parts[-1] in _SHARDS
+    return parts[-1].endswith(_KINDS) and not {"report", "checkpoints"} & set(parts[:-1])

@@ -134,7 +134,7 @@ def _differences(
 
 
 def _interval_text(pair: Mapping[str, Any]) -> str:
-    bounds = [bound if pair["mean_difference"] > 0 else -bound for bound in pair["ci95"]]
+    bounds = [bound if pair["mean_difference"] >= 0 else -bound for bound in pair["ci95"]]
     return f"95 % CI {min(bounds):.4f} to {max(bounds):.4f}"
 
 

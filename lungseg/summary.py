@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lungseg.comparison import compare, conclusion, training_means
+from lungseg.errors import WorkError
 from lungseg.statistics import bootstrap_means, interval
 
 if TYPE_CHECKING:
@@ -46,7 +47,12 @@ def case_means(scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `model, source, patient_id, case_id`, the scores, `failed` (in any training) and
         `boundary_unit`.
+
+    Raises:
+        WorkError: a score that every case has is missing (NaN) in a row, which a mean would
+            silently pass over.
     """
+    _refuse_missing(scores)
     frame = scores.copy()
     for name in ("source", "patient_id"):
         if name not in frame:
@@ -60,6 +66,16 @@ def case_means(scores: pd.DataFrame) -> pd.DataFrame:
     if "boundary_unit" in frame:
         how["boundary_unit"] = "first"
     return frame.groupby(_CASE, sort=True, observed=True).agg(how).reset_index()
+
+
+def _refuse_missing(scores: pd.DataFrame) -> None:
+    for name in (score for score in SCORES if score in scores):
+        missing = scores[scores[name].isna()]
+        if len(missing):
+            raise WorkError(
+                f"scores of {missing['model'].iloc[0]}: no {name} for case "
+                f"{missing['case_id'].iloc[0]!r} ({len(missing)} rows in all): evaluate it again"
+            )
 
 
 def summarise(
@@ -90,7 +106,7 @@ def summarise(
     """
     rows = test_rows(scores)
     cases = case_means(rows)
-    order = [name for name in models or sorted(cases["model"].unique())]
+    order = list(models or sorted(cases["model"].unique()))
     table = {}
     for name in order:
         own_rows, own_cases = rows[rows["model"] == name], cases[cases["model"] == name]
@@ -128,8 +144,8 @@ def _score_table(cases: pd.DataFrame, resamples: int, seed: int) -> dict[str, An
         for name in BOUNDARY_SCORES:
             known[name] &= cases["boundary_unit"] == units.index[0]
     alike: dict[bytes, list[str]] = {}
-    for name in known:
-        alike.setdefault(known[name].to_numpy().tobytes(), []).append(str(name))
+    for score in known:
+        alike.setdefault(known[score].to_numpy().tobytes(), []).append(str(score))
     for names in alike.values():
         films = cases[known[names[0]]]
         if films.empty:

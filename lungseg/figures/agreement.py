@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lungseg.figures.style import COLOURS, GREY, canvas, entitle
+from lungseg.figures.style import COLOURS, GREY, canvas, entitle, plain
 
 _HEIGHT = 3.5
 
@@ -24,6 +24,7 @@ def paired_scatter(first: str, second: str, x: np.ndarray, y: np.ndarray, label:
     ends = (low - margin, high + margin)
     panel.plot(ends, ends, color=GREY, linewidth=1)
     _points(figure, x, y)
+    first, second = plain(first), plain(second)
     entitle(panel, f"{first} and {second}")
     panel.set(xlim=ends, ylim=ends, aspect="equal")
     panel.set(xlabel=f"{label}, {first}", ylabel=f"{label}, {second}")
@@ -44,7 +45,7 @@ def bland_altman(first: str, second: str, x: np.ndarray, y: np.ndarray, label: s
     for line in (bias - reach, bias + reach):
         panel.axhline(line, color=COLOURS[4], linewidth=1.2, linestyle="--")
     _points(figure, mean, difference)
-    entitle(panel, f"{first} − {second}: {bias:+.4f} ± {reach:.4f}")
+    entitle(panel, f"{plain(first)} − {plain(second)}: {bias:+.4f} ± {reach:.4f}")
     panel.set(xlabel=f"Mean {label} of both", ylabel=f"{label} difference")
     return figure
 

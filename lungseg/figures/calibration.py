@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lungseg.figures.style import GREY, canvas, entitle, legend
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LINES = ("-o", "--s", "-.D", ":^")
 
@@ -54,10 +51,13 @@ def threshold_curve(
         )  # fmt: skip
         if title in chosen:
             panel.axvline(chosen[title], color=palette[title], linestyle=":", linewidth=1.4)
-    best = max(table["mean_dice"].max() for table in tables.values())
+    between = pd.concat(
+        [table[table["threshold"].between(0.04, 0.96)] for table in tables.values()]
+    )
+    low, high = between["mean_dice"].min(), between["mean_dice"].max()
     entitle(panel, "Choice of the threshold")
     panel.set_xlim(0, 1)
-    panel.set_ylim(max(0.0, best - 0.15), min(1.0, best + 0.01))
+    panel.set_ylim(max(0.0, low - 0.005, high - 0.15), min(1.0, high + 0.005))
     panel.set(xlabel="Threshold", ylabel="Mean validation Dice")
     legend(panel, loc="lower center")
     return figure

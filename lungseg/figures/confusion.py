@@ -8,7 +8,7 @@ import numpy as np
 import seaborn
 from matplotlib.figure import Figure
 
-from lungseg.figures.style import canvas, entitle
+from lungseg.figures.style import canvas, entitle, plain
 
 
 def confusion_matrix(title: str, counts: Mapping[str, float]) -> Figure:
@@ -30,7 +30,7 @@ def confusion_matrix(title: str, counts: Mapping[str, float]) -> Figure:
         linewidths=2, ax=panel, annot_kws={"size": 11},
         xticklabels=["lung", "background"], yticklabels=["lung", "background"],
     )  # fmt: skip
-    entitle(panel, title)
+    entitle(panel, plain(title))
     panel.set(xlabel="Predicted", ylabel="Reference")
     panel.tick_params(length=0, labelsize=9, labelrotation=0)
     return figure

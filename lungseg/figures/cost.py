@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from lungseg.figures.style import canvas
+from lungseg.figures.style import canvas, plain
 
 _MARKERS = "osD^vPX"
 
@@ -32,7 +32,7 @@ def cost(
             value, mean, [[max(0.0, mean - low)], [max(0.0, high - mean)]],
             fmt=_MARKERS[number % len(_MARKERS)], color=palette[title], markersize=7, capsize=3,
         )  # fmt: skip
-        panel.annotate(title, (value, mean), (8, 5), textcoords="offset points", fontsize=9)
+        panel.annotate(plain(title), (value, mean), (8, 5), textcoords="offset points", fontsize=9)
     panel.margins(x=0.25, y=0.15)
     if min(costs.values()) > 0 and max(costs.values()) > 20 * min(costs.values()):
         panel.set_xscale("log")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from lungseg.figures.style import canvas, jitter
+from lungseg.figures.style import canvas, jitter, plain
 
 
 def distributions(
@@ -25,7 +25,8 @@ def distributions(
     for row, title in enumerate(titles):
         points = np.asarray(values[title], float)
         panel.scatter(
-            points, row + jitter(len(points), 0.28), s=16 if len(points) < 200 else 8, color=palette[title], linewidths=0,
+            points, row + jitter(len(points), 0.28), s=16 if len(points) < 200 else 8,
+            color=palette[title], linewidths=0,
             alpha=max(0.08, min(0.7, 60 / max(len(points), 1))), rasterized=len(points) > 500,
         )  # fmt: skip
     panel.boxplot(
@@ -33,7 +34,7 @@ def distributions(
         orientation="horizontal", widths=0.62, whis=(5, 95), showfliers=False, manage_ticks=False,
         medianprops={"color": "black", "linewidth": 2.2},
     )  # fmt: skip
-    panel.set_yticks(range(len(titles)), titles)
+    panel.set_yticks(range(len(titles)), [plain(title) for title in titles])
     panel.invert_yaxis()
     panel.grid(axis="y", visible=False)
     panel.set(xlabel=label)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from lungseg.figures.style import GREY, canvas, entitle, legend
+from lungseg.figures.style import GREY, canvas, entitle, plain
 
 _LIGHT = "#b9b9b9"
 _MARKERS = "osD^vPX"
@@ -55,7 +55,7 @@ def forest(
             )  # fmt: skip
     for column, model in enumerate(models):
         panel.plot([], [], _MARKERS[column % len(_MARKERS)], color=palette[model], label=model)
-    names = [f"{_short(group.label)}\nn = {group.patients}" for group in groups]
+    names = [f"{plain(group.label, 24)}\nn = {group.patients}" for group in groups]
     panel.set_yticks(range(len(groups)), names)
     for text, group in zip(panel.get_yticklabels(), groups, strict=True):
         text.set_color(GREY if group.small else "black")
@@ -64,10 +64,9 @@ def forest(
     panel.grid(axis="y", visible=False)
     entitle(panel, title)
     panel.set(xlabel=label)
-    legend(panel, loc="upper center", bbox_to_anchor=(0.4, -0.55 / figure.get_figheight()), ncols=3)
+    handles, _ = panel.get_legend_handles_labels()
+    figure.legend(
+        handles, [plain(model) for model in models], loc="outside lower center", frameon=False,
+        ncols=3 if len(models) <= 3 else 2,
+    )  # fmt: skip
     return figure
-
-
-def _short(text: str, longest: int = 24) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lungseg.figures.style import COLOURS, GREY, canvas, entitle, legend
+from lungseg.figures.style import COLOURS, GREY, canvas, entitle, legend, plain
 
 
 def search_progress(title: str, scores: np.ndarray, label: str, colour: str) -> Figure:
@@ -22,7 +22,7 @@ def search_progress(title: str, scores: np.ndarray, label: str, colour: str) -> 
     number = np.arange(1, len(scores) + 1)
     panel.plot(number, scores, "o", color=GREY, markersize=5, label="trial")
     panel.step(number, np.fmax.accumulate(scores), where="post", color=colour, label="best so far")
-    entitle(panel, title)
+    entitle(panel, plain(title))
     panel.set(xlabel="Trial", ylabel=label)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(panel, loc="lower right")
@@ -46,6 +46,6 @@ def search_parameter(
     positive = values[np.isfinite(values)]
     if positive.size and positive.min() > 0 and positive.max() > 20 * positive.min():
         panel.set_xscale("log")
-    entitle(panel, title)
-    panel.set(xlabel=name, ylabel=label)
+    entitle(panel, plain(title))
+    panel.set(xlabel=plain(name, 40), ylabel=label)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ GREY = "#6b6b6b"
 WIDTH = 4.4
 """Width of a figure in inches: narrow enough to be read unscaled on a telephone."""
 
-_LOOK: dict[str, Any] = {
+_LOOK: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.labelsize": 9,
@@ -60,10 +61,20 @@ def entitle(panel: Axes, text: str) -> None:
     panel.set_title(text, loc="left", fontsize=10, fontweight="bold")
 
 
+def plain(text: str, longest: int = 20) -> str:
+    """A name out of the data as one short line that is no formula, whatever it holds."""
+    line = " ".join(text.split())
+    if len(line) > longest:
+        line = f"{line[: longest // 2]}…{line[len(line) - (longest - 1) // 2 :]}"
+    return line.replace("$", r"\$")
+
+
 def legend(panel: Axes, **place: Any) -> None:
     """A legend without frame, if the panel has anything to name."""
-    if panel.get_legend_handles_labels()[0]:
-        panel.legend(fontsize=_LOOK["legend.fontsize"], frameon=False, **place)
+    handles, labels = panel.get_legend_handles_labels()
+    if handles:
+        labels = [plain(label) for label in labels]
+        panel.legend(handles, labels, fontsize=_LOOK["legend.fontsize"], frameon=False, **place)
 
 
 def jitter(count: int, width: float) -> np.ndarray:
@@ -73,15 +84,20 @@ def jitter(count: int, width: float) -> np.ndarray:
 
 def png(figure: Figure, dpi: int = 180) -> bytes:
     """The figure as a PNG file."""
-    stream = io.BytesIO()
-    with matplotlib.rc_context(_LOOK):
-        figure.savefig(stream, format="png", dpi=dpi)
-    return stream.getvalue()
+    return _saved(figure, format="png", dpi=dpi)
 
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file, the same bytes for the same numbers."""
+    return _saved(figure, format="svg", dpi=180, metadata={"Date": None})
+
+
+def _saved(figure: Figure, **how: Any) -> bytes:
     stream = io.BytesIO()
-    with matplotlib.rc_context(_LOOK):
-        figure.savefig(stream, format="svg", dpi=180, metadata={"Date": None})
+    with matplotlib.rc_context(_LOOK), warnings.catch_warnings():
+        # Findings may be in any script; what the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(stream, **how)
+    # Laid out once: the other format gets the same places, and sooner.
+    figure.set_layout_engine("none")
     return stream.getvalue()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from lungseg.figures.style import GREY, canvas, entitle, legend
+from lungseg.figures.style import GREY, canvas, entitle, legend, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +38,8 @@ def training_curves(title: str, histories: Sequence[pd.DataFrame], colour: str) 
         rate.step(
             history["epoch"], history["learning_rate"], where="mid", color=colour, linewidth=width
         )
-    entitle(loss, title)
-    loss.set(ylabel="Loss (1 − Dice)")
+    entitle(loss, plain(title))
+    loss.set(ylabel="Loss")
     loss.set_ylim(bottom=0)
     dice.set(ylabel="Dice")
     dice.set_ylim(top=1)

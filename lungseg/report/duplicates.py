@@ -74,9 +74,9 @@ def similar_hashes(cases: pd.DataFrame, bits: int) -> list[tuple[int, int, int]]
 
 def _correlation(first: Film, second: Film) -> float:
     small = [
-        cv2.resize(film.pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).ravel()
+        cv2.resize(film.pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).ravel().astype(float)
         for film in (first, second)
     ]
     if any(np.ptp(pixels) == 0 for pixels in small):
         return 0.0
-    return float(np.corrcoef(*small)[0, 1])
+    return float(np.corrcoef(small[0], small[1])[0, 1])

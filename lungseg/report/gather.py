@@ -74,8 +74,8 @@ def _names(runs: Sequence[Run]) -> dict[tuple[int, str], str]:
         infos = {training.model: training.info for training in run.trainings}
         for model in order(run.scores["model"].unique()):
             kept = ("arguments", "size", "data_fingerprint")
-            kind = {name: infos.get(model, {}).get(name) for name in kept}
-            kinds[number, model] = json.dumps(kind, sort_keys=True)
+            facts = {name: infos.get(model, {}).get(name) for name in kept}
+            kinds[number, model] = json.dumps(facts, sort_keys=True)
     names = {}
     for (number, model), kind in kinds.items():
         alike = [other for other, name in kinds if name == model and kinds[other, name] == kind]

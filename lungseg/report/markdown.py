@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,13 +13,17 @@ _SHOWN = ("dice", "iou", "precision", "recall", "hd95", "assd", "nsd_2mm")
 
 def cell(text: str) -> str:
     """A text of the data as one line that stays text in Markdown."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|#" else letter for letter in line)
+    line = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|#<>&~" else letter for letter in line)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; its texts are escaped."""
-    lines = [header, ["---"] * len(header), *([cell(text) for text in row] for row in rows)]
+    lines = [
+        [cell(text) for text in header],
+        ["---"] * len(header),
+        *([cell(text) for text in row] for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -36,7 +39,13 @@ def short_report(summary: Mapping[str, Any], titles: Mapping[str, str]) -> str:
         cells[0] += f" ({low:.3f} to {high:.3f})"
         scores.append([titles[name], *cells, str(model["n_failed"])])
     header = ["Model", *(score_title(name, unit) for name in names), "Empty"]
-    parts = ["## Lung segmentation models", "", summary["conclusion"], "", table(header, scores)]
+    parts = [
+        "## Lung segmentation models",
+        "",
+        cell(summary["conclusion"]),
+        "",
+        table(header, scores),
+    ]
     if summary["pairs"]:
         pairs = [
             [

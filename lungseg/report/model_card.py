@@ -48,7 +48,7 @@ def card_facts(gathered: Gathered, summary: Mapping[str, Any], model: str) -> di
         "Data fingerprint": info.get("data_fingerprint"),
         "Trainings": str(entry["n_trainings"]),
         "Best epoch": training.get("best_epoch"),
-        "Precision": training.get("precision"),
+        "Arithmetic": training.get("precision"),
         "Test cases": f"{entry['n_cases']} of {entry['n_patients']} patients"
         + (f" ({sources})" if sources else ""),
         "Empty predictions": str(entry["n_failed"]),

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from lungseg.report.gather import Gathered
-from lungseg.report.section import Section
+from lungseg.report.section import Section, Table
 
 
 def render(gathered: Gathered, summary: Mapping[str, Any], sections: Sequence[Section]) -> str:
@@ -27,7 +28,13 @@ def render(gathered: Gathered, summary: Mapping[str, Any], sections: Sequence[Se
         conclusion=summary["conclusion"],
         sections=sections,
         facts=_facts(gathered),
+        column_classes=_column_classes,
     )
+
+
+def _column_classes(table: Table) -> list[Markup]:
+    word = Markup(' class="words"')
+    return [word if column in table.words else Markup("") for column in range(len(table.header))]
 
 
 def _facts(gathered: Gathered) -> str:

@@ -51,12 +51,9 @@ def read_run(path: str) -> Run:
     Raises:
         UserError: there are no scores in it.
     """
-    folder = storage.join(path, "scores")
-    files = storage.list_files(folder if storage.exists(folder) else path, ".parquet", True)
-    if not files:
+    tables = [_read_scores(file) for file in _score_files(path)]
+    if not tables:
         raise UserError(f"{path} holds no scores to report: run lungseg evaluate first")
-    tables = [_read_scores(file) for file in files]
-    shards = storage.join(path, "shards")
     provenance = storage.join(path, "provenance.json")
     return Run(
         path=path,
@@ -64,9 +61,28 @@ def read_run(path: str) -> Run:
         scores=pd.concat(tables, ignore_index=True),
         trainings=_read_trainings(storage.join(path, "models")),
         provenance=json.loads(storage.read_text(provenance)) if storage.exists(provenance) else {},
-        shards=shards if storage.exists(storage.join(shards, "dataset.json")) else None,
+        shards=next((folder for folder in storage.list_folders(path) if _is_shards(folder)), None),
         trials=_read_trials(storage.join(path, "search")),
     )
+
+
+def _score_files(path: str) -> list[str]:
+    """`MODEL/*.parquet` below `scores/` of a run, or below a folder of score tables itself.
+
+    The latter may hold shards as well: those of the data set the models were scored on.
+    """
+    scores = storage.join(path, "scores")
+    folders = storage.list_folders(scores if storage.exists(scores) else path)
+    return [
+        file
+        for folder in folders
+        if not _is_shards(folder)
+        for file in storage.list_files(folder, ".parquet")
+    ]
+
+
+def _is_shards(folder: str) -> bool:
+    return storage.exists(storage.join(folder, "dataset.json"))
 
 
 def _read_scores(path: str) -> pd.DataFrame:
@@ -75,7 +91,7 @@ def _read_scores(path: str) -> pd.DataFrame:
     missing = {"case_id", "model", "tp", "fp", "fn", "tn", "dice", "iou"} - set(columns)
     if missing:
         raise UserError(f"{path} is no table of scores: it lacks {', '.join(sorted(missing))}")
-    frame = file.read(columns=columns).to_pandas()
+    frame = file.read(columns=columns).to_pandas(ignore_metadata=True)
     defaults = {"fold": 0, "seed": 0, "source": "", "patient_id": "", "split": ""}
     absent = {name: value for name, value in defaults.items() if name not in frame}
     return frame.assign(**absent, file=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from lungseg.figures import overlay, style
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+_NUMBER = re.compile(r"[-+−–]?\s*$|[-+−<]?\s?[\d.,]+([\n×].*)?$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,15 @@ class Table:
     """Whether the page offers to sort and filter it."""
     folded: bool = False
     """Whether it is shown on request only."""
+
+    @property
+    def words(self) -> frozenset[int]:
+        """Columns that hold words, and are read from the left; numbers stand at the right."""
+        return frozenset(
+            column
+            for column in range(len(self.header))
+            if column == 0 or not all(_NUMBER.match(row[column]) for row in self.rows)
+        )
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def write_report(runs: Sequence[str], out: str, *, resamples: int = 10_000, seed
         gathered.rows,
         models=gathered.models,
         titles=gathered.titles,
-        parameters={name: gathered.first_info(name).get("parameters") for name in gathered.models},
+        parameters=_parameters(gathered),
         run=_provenance(gathered),
         resamples=resamples,
         seed=seed,
@@ -95,6 +95,11 @@ def _sections(
         provenance(gathered),
     ]
     return [section for section in found if section]
+
+
+def _parameters(gathered: Gathered) -> dict[str, int]:
+    counts = {name: gathered.first_info(name).get("parameters") for name in gathered.models}
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def _provenance(gathered: Gathered) -> dict[str, Any]:

@@ -12,7 +12,7 @@ Eleven public tools differ in their definitions. Ours:
 - NSD (surface Dice, Nikolov 2018, arXiv 1809.04430, section 3.4): pixels of both boundaries within
   the tolerance over all of them. One pixel counts once.
 
-The same as MONAI's `compute_hausdorff_distance(percentile=95)`,
+By their documentation the same as MONAI's `compute_hausdorff_distance(percentile=95)`,
 `compute_average_surface_distance(symmetric=True)` and `compute_surface_dice`. Different by design
 from DeepMind's `surface-distance`, whose boundary runs between pixels (on the corners of the
 grid) and weighs each element with its length; the two agree to about a pixel.
@@ -96,5 +96,4 @@ def _distances(
 def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     # Points of a grid: a plain tree is built and searched faster than the balanced default.
     tree = KDTree(others, balanced_tree=False, compact_nodes=False)
-    distances, _ = tree.query(points)
-    return distances
+    return np.asarray(tree.query(points)[0])

@@ -46,6 +46,8 @@ def score_case(
 
 
 def _lung_scores(prediction: np.ndarray, reference: np.ndarray) -> dict[str, float | int]:
+    shown = _bounding_box(prediction | reference)  # outside of it is nothing to count
+    prediction, reference = prediction[shown], reference[shown]
     zones = lung_zones(reference)
     scores: dict[str, float | int] = {}
     for index, side in enumerate(("left", "right")):
@@ -59,3 +61,8 @@ def _lung_scores(prediction: np.ndarray, reference: np.ndarray) -> dict[str, flo
         scores |= {f"{side}_{name}": counts[name] for name in ("tp", "fp", "fn")}
         scores |= {f"{side}_{name}": values[name] for name in ("dice", "iou")}
     return scores
+
+
+def _bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

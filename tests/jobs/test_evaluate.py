@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,24 @@ def test_masks_of_another_tool(
     assert len(rejected) == 2
     assert rejected["reason"].tolist()[1] == "no mask of this name"
     assert "2 cases have no usable mask" in capsys.readouterr().out
+
+
+def test_a_report_of_scores_follows_them(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, peer = tmp_path / "scores", tmp_path / "peer"
+    shutil.copytree(data / "masks", peer)
+    request = ["evaluate", "--masks", str(peer), "--data", str(data), "--out", str(out)]
+    report = ["report", str(out), "--set", "report.resamples=200"]
+    assert [_status(words) for words in (request, report)] == [0, 0]
+    summary = out / "report" / "summary.json"
+    assert json.loads(summary.read_text())["models"]["peer"]["dice"]["mean"] == 1
+    assert _status(report) == 0
+    assert "written before" in capsys.readouterr().out
+    name = min(path.name for path in peer.iterdir())
+    cv2.imwrite(str(peer / name), np.zeros_like(cv2.imread(str(peer / name), 0)))
+    assert [_status(words) for words in (request, report)] == [0, 0]
+    assert json.loads(summary.read_text())["models"]["peer"]["n_failed"] == 1
 
 
 @pytest.mark.parametrize(

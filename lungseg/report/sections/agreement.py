@@ -18,7 +18,7 @@ def agreement(gathered: Gathered) -> Section | None:
         index=["source", "case_id"], columns="model", values=_SCORE, observed=True
     )
     label = SCORES[_SCORE]
-    pictures = []
+    scatters, differences = [], []
     for first, second in itertools.combinations(gathered.models, 2):
         both = wide[[first, second]].dropna()
         if both.empty:
@@ -27,17 +27,18 @@ def agreement(gathered: Gathered) -> Section | None:
         names = gathered.titles[first], gathered.titles[second]
         apart = f"mean difference {(x - y).mean():+.4f}, largest {abs(x - y).max():.3f}"
         pair = f"{first}-{second}"
-        pictures += [
-            draw(f"scatter-{pair}", f"Dice per case of {names[0]} and {names[1]}: {apart}",
-                 paired_scatter(*names, x, y, label)),
-            draw(f"bland-altman-{pair}", f"Bland–Altman plot of {names[0]} and {names[1]}: {apart}",
-                 bland_altman(*names, x, y, label)),
-        ]  # fmt: skip
-    if not pictures:
+        alt = f"Dice per case of {names[0]} and {names[1]}: {apart}"
+        scatters.append(draw(f"scatter-{pair}", alt, paired_scatter(*names, x, y, label)))
+        alt = f"Bland–Altman plot of {names[0]} and {names[1]}: {apart}"
+        differences.append(draw(f"bland-altman-{pair}", alt, bland_altman(*names, x, y, label)))
+    if not scatters:
         return None
     text = (
-        "Every point is a case. In the first plot of a pair, cases below the line are better with the "
-        "first model; in the second, lines mark the mean difference and the limits of agreement "
-        "(± 1.96 sd)."
+        "Every point is a case. In the first plots, both models score alike on the line, and below "
+        "it the model named first scores higher. The other plots (Bland–Altman) show the "
+        "difference over the mean of both: the solid line is the mean difference, and 95 % of the "
+        "cases are expected between the dashed ones (± 1.96 sd)."
     )
-    return Section("agreement", "Agreement between models", [text], pictures=pictures)
+    return Section(
+        "agreement", "Agreement between models", [text], pictures=[*scatters, *differences]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +31,7 @@ def cases(gathered: Gathered) -> Section:
     for key in ranked[:_MOST]:
         known = facts.loc[key]
         row = [key[1], key[0], *(_text(known.get(name)) for name in _FACTS)]
-        row.append(f"{known['width']}×{known['height']}" if "width" in known else "–")
+        row.append(_size(known))
         row += [_number(value, 4) for value in dice.loc[key]]
         if distance is not None:
             row += [_number(value, 2) for value in distance.loc[key]]
@@ -39,9 +39,9 @@ def cases(gathered: Gathered) -> Section:
         rows.append(row)
     titles = list(gathered.titles.values())
     header = ["Case", "Source", "Patient", "Finding", "Sex", "Age", "Size [px]"]
-    header += [f"Dice {title}" for title in titles]
+    header += [f"Dice\n{title}" for title in titles]
     if distance is not None:
-        header += [*(f"HD95 {title}" for title in titles), "Unit"]
+        header += [*(f"HD95\n{title}" for title in titles), "Unit"]
     left_out = len(ranked) - len(rows)
     texts = [f"The {len(rows)} worst cases; the other {left_out} stand in cases.csv."]
     whole = gathered.rows.drop(columns=["file"])
@@ -50,10 +50,15 @@ def cases(gathered: Gathered) -> Section:
     return Section("cases", "All cases", texts if left_out else (), [found])
 
 
-def _text(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)) or value == "":
+def _text(value: Any) -> str:
+    if pd.isna(value) or value == "":
         return "–"
     return f"{value:.0f}" if isinstance(value, float) else str(value)
+
+
+def _size(known: pd.Series) -> str:
+    sides = [_text(known.get(name)) for name in ("width", "height")]
+    return "–" if "–" in sides else "×".join(sides)
 
 
 def _number(value: float, digits: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from lungseg.figures.confusion import confusion_matrix
 from lungseg.report.gather import Gathered
-from lungseg.report.section import Section, Table, draw
+from lungseg.report.section import Picture, Section, Table, draw
 
 _COUNTS = ["tp", "fp", "fn", "tn"]
 
@@ -14,7 +16,8 @@ _COUNTS = ["tp", "fp", "fn", "tn"]
 def confusion(gathered: Gathered) -> Section:
     """One matrix a model, pixels of all cases together, averaged over its trainings."""
     rows = gathered.rows
-    pictures, records = [], []
+    pictures: list[Picture] = []
+    records: list[dict[str, Any]] = []
     for name in gathered.models:
         own = rows[rows["model"] == name]
         sums = own[_COUNTS].sum() / len(own[["fold", "seed"]].drop_duplicates())
@@ -33,8 +36,12 @@ def confusion(gathered: Gathered) -> Section:
         figure = confusion_matrix(gathered.titles[name], counts)
         pictures.append(draw(f"confusion-{name}", alt, figure))
     shown = [
-        [gathered.titles[row["model"]], *(f"{row[key]:,.0f}" for key in _COUNTS)]
-        + [f"{row['true_positive_rate']:.4f}", f"{row['false_positive_rate']:.4f}"]
+        [
+            gathered.titles[row["model"]],
+            *(f"{row[key]:,.0f}" for key in _COUNTS),
+            f"{row['true_positive_rate']:.4f}",
+            f"{row['false_positive_rate']:.4f}",
+        ]
         for row in records
     ]
     header = ["Model", "TP", "FP", "FN", "TN", "TP rate", "FP rate"]

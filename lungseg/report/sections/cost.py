@@ -54,7 +54,9 @@ def cost(gathered: Gathered, summary: Mapping[str, Any]) -> Section | None:
     frame = pd.DataFrame(
         [{"model": name, "dice": dice[name]["mean"], **own} for name, own in costs.items()]
     )
-    text = "Speed and time are of the trainings of this run, on its hardware (see below)."
+    text = (
+        "Speed and time were measured in training, on the hardware named at the end of this page."
+    )
     table = Table("cost", "Accuracy and cost", frame, header, rows)
     return Section("cost", "Accuracy against cost", [text], [table], pictures)
 

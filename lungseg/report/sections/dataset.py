@@ -34,10 +34,10 @@ _TILES, _IN_A_ROW, _TILE = 24, 6, 150
 def dataset(runs: Sequence[Run]) -> Section | None:
     """Of the shards of all runs; a case that several runs share counts once."""
     folders = list(dict.fromkeys(run.shards for run in runs if run.shards))
+    if not folders:
+        return None
     tables = [_facts(folder) for folder in folders]
     cases = pd.concat(tables).drop_duplicates(["source", "case_id"], ignore_index=True)
-    if cases.empty:
-        return None
     rejected = pd.concat([_rejected(folder) for folder in folders]).drop_duplicates()
     texts, found = [], [_counts(cases)]
     if len(rejected):
@@ -89,8 +89,8 @@ def _counts(cases: pd.DataFrame) -> Table:
 def _reasons(rejected: pd.DataFrame) -> Table:
     # Numbers and names in a reason differ from case to case: the first words tell its kind.
     kinds = rejected["reason"].str.replace(r"[\d×]+", "…", regex=True)
-    frame = kinds.groupby([rejected["source"], kinds.rename("kind")]).size().rename("cases")
-    frame = frame.reset_index().sort_values("cases", ascending=False, kind="stable")
+    cases = kinds.groupby([rejected["source"], kinds.rename("kind")]).size().rename("cases")
+    frame = cases.reset_index().sort_values("cases", ascending=False, kind="stable")
     rows = [
         [row["kind"], row["source"] or "–", str(row["cases"])] for row in frame.to_dict("records")
     ]

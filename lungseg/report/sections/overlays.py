@@ -32,6 +32,7 @@ def overlays(gathered: Gathered) -> Section | None:
     films = read_films(gathered.runs, set(chosen))
     masks = {model: _masks(gathered.rows, model, films) for model in gathered.models}
     cases, files = [], []
+    scores = wide.to_dict("index")
     for number, (key, kind) in enumerate(chosen.items()):
         if key not in films or not all(key in masks[model] for model in gathered.models):
             continue
@@ -39,7 +40,7 @@ def overlays(gathered: Gathered) -> Section | None:
             films[key], {model: masks[model][key] for model in gathered.models}, gathered
         )
         name = f"case-{number + 1:02d}"
-        dice = ", ".join(f"{gathered.titles[m]} {wide.loc[key, m]:.3f}" for m in gathered.models)
+        dice = ", ".join(f"{gathered.titles[m]} {scores[key][m]:.3f}" for m in gathered.models)
         cases.append(_case(f"{kind}: {key[1]}", f"Dice: {dice}", name, pictures))
         files.append(raster(name, f"{kind} case {key[1]}", side_by_side(pictures)))
     if not cases:
@@ -100,7 +101,9 @@ def _pictures(
 ) -> dict[str, np.ndarray]:
     reference = rle.decode(film.reference_rle, film.height, film.width)
     titled = {gathered.titles[model]: mask for model, mask in masks.items()}
-    return panels(film.pixels, reference, titled, _LONGEST)
+    # More than three models share the width of the page, and its size in bytes.
+    longest = 4 * _LONGEST // max(4, len(masks) + 1)
+    return panels(film.pixels, reference, titled, longest)
 
 
 def _case(title: str, facts: str, name: str, pictures: Mapping[str, np.ndarray]) -> CasePictures:

@@ -8,7 +8,7 @@ from pandas.api.types import is_numeric_dtype
 from lungseg.figures.search import search_parameter, search_progress
 from lungseg.figures.style import palette
 from lungseg.report.gather import Gathered
-from lungseg.report.labels import model_title
+from lungseg.report.labels import model_title, order
 from lungseg.report.section import Picture, Section, Table, draw
 
 _SCORES = ("val_dice", "best_val_dice", "dice")
@@ -22,7 +22,8 @@ def search(gathered: Gathered) -> Section | None:
     pictures: list[Picture] = []
     for number, run in enumerate(gathered.runs):
         suffix = f"-{number + 1}" if len(gathered.runs) > 1 else ""
-        for name, trials in run.trials.items():
+        for name in order(run.trials):
+            trials = run.trials[name]
             score = next((column for column in _SCORES if column in trials), None)
             if score is not None:
                 tables.append(_table(name, trials, score, suffix))
@@ -36,7 +37,10 @@ def search(gathered: Gathered) -> Section | None:
 def _table(name: str, trials: pd.DataFrame, score: str, suffix: str) -> Table:
     ranked = trials.sort_values(score, ascending=False, kind="stable")
     shown = ranked.head(_SHOWN)
-    rows = [[_text(value) for value in row] for row in shown.itertuples(index=False)]
+    rows = [
+        [f"{row[key]:.4f}" if key == score else _text(row[key]) for key in trials]
+        for row in shown.to_dict("records")
+    ]
     caption = f"Best trials of {model_title(name)} ({len(shown)} of {len(trials)})"
     header = [str(column).replace("_", " ") for column in trials]
     return Table(f"search-{name}{suffix}", caption, ranked, header, rows)

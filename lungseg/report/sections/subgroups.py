@@ -117,7 +117,8 @@ def _limits(groups: list[Group]) -> tuple[float, float]:
 
 
 def _table(found: dict[str, list[Group]]) -> Table:
-    rows, records, small = [], [], []
+    rows: list[list[str]] = []
+    records, small = [], []
     for name, groups in found.items():
         for group in groups:
             if group.small:

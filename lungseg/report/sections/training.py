@@ -72,7 +72,7 @@ def _table(gathered: Gathered) -> Table:
     return Table("training", "Trainings", frame, header, rows)
 
 
-_HEADER = ("Epochs", "Best epoch", "Validation Dice", "Seconds", "Films/s", "Precision")
+_HEADER = ("Epochs", "Best epoch", "Validation Dice", "Seconds", "Films/s", "Arithmetic")
 _FORMS = {
     "epochs": "{:.0f}",
     "best_epoch": "{:.0f}",

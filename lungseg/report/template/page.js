@@ -2,8 +2,8 @@
 // The page is whole without this script: it only adds sorting and filtering to long tables.
 const key = (row, column) => {
   const text = row.cells[column].textContent.trim();
-  const number = parseFloat(text.replace(/,/g, ""));
-  return Number.isNaN(number) ? text.toLowerCase() : number;
+  const isNumber = /^[-+]?[\d,]*\.?\d+(×\d+)?$/.test(text);
+  return isNumber ? parseFloat(text.replace(/,/g, "")) : text.toLowerCase();
 };
 const compare = (a, b) => (typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1);
 

@@ -1,0 +1,96 @@
+"""What the figures show, at the points where it can be read off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lungseg.figures import agreement, calibration, confusion, distributions, forest, overlay, style
+from lungseg.figures.contact_sheet import contact_sheet
+from lungseg.figures.search import search_progress
+
+FILM = np.full((20, 10), 100, np.uint8)
+
+
+def _square(top: int, bottom: int) -> np.ndarray:
+    mask = np.zeros(FILM.shape, bool)
+    mask[top:bottom, 2:8] = True
+    return mask
+
+
+def test_errors_have_their_colours() -> None:
+    picture = overlay.errors(FILM, prediction=_square(6, 16), reference=_square(3, 13))
+    assert tuple(picture[14, 5]) == overlay.FALSE_POSITIVE
+    assert tuple(picture[4, 5]) == overlay.FALSE_NEGATIVE
+    assert tuple(picture[3, 5]) == overlay.REFERENCE
+    assert tuple(picture[8, 5]) == (60, 60, 60)
+    assert tuple(picture[0, 0]) == (60, 60, 60)
+
+
+def test_outline_leaves_the_inside() -> None:
+    picture = overlay.outline(FILM, _square(5, 15), overlay.PREDICTION)
+    assert tuple(picture[5, 5]) == overlay.PREDICTION
+    assert tuple(picture[10, 5]) == (100, 100, 100)
+
+
+def test_panels_come_in_pairs_at_the_wanted_size() -> None:
+    masks = {"U-Net": _square(4, 14), "other": np.zeros(FILM.shape, bool)}
+    pictures = overlay.panels(FILM, _square(5, 15), masks, longest=40)
+    assert list(pictures) == [
+        "Film", "Reference", "U-Net mask", "U-Net errors", "other mask", "other errors",
+    ]  # fmt: skip
+    assert {picture.shape for picture in pictures.values()} == {(40, 20, 3)}
+    assert overlay.side_by_side(pictures).shape == (80, 60, 3)
+
+
+def test_contact_sheet_has_a_tile_a_film() -> None:
+    sheet = contact_sheet([(FILM, _square(5, 15))] * 4, columns=3, tile=50)
+    assert sheet.shape == (100, 150, 3)
+    assert (sheet[50:, 50:] == 255).all()
+
+
+def test_confusion_rates_are_of_the_reference() -> None:
+    figure = confusion.confusion_matrix("m", {"tp": 90, "fn": 10, "fp": 50, "tn": 1950})
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["90.00 %\n90 px", "10.00 %\n10 px", "2.50 %\n50 px", "97.50 %\n1.95 kpx"]
+
+
+def test_bland_altman_limits() -> None:
+    x, y = np.array([0.9, 0.8, 0.7]), np.array([0.8, 0.8, 0.8])
+    (panel,) = agreement.bland_altman("a", "b", x, y, "Dice").axes
+    lines = [line.get_ydata()[0] for line in panel.lines]
+    assert lines == pytest.approx([0, 0, -0.196, 0.196])
+
+
+def test_threshold_curve_ignores_the_ends() -> None:
+    table = pd.DataFrame({"threshold": np.arange(64) / 64, "mean_dice": 0.9})
+    table.loc[0, "mean_dice"] = 0.3
+    (panel,) = calibration.threshold_curve({"m": table}, {"m": 0.4}, {"m": "red"}).axes
+    assert panel.get_ylim() == pytest.approx((0.895, 0.905))
+
+
+def test_failed_trials_do_not_end_the_best_so_far() -> None:
+    scores = np.array([0.5, np.nan, 0.4, 0.7])
+    (panel,) = search_progress("m", scores, "Dice", "red").axes
+    assert panel.lines[1].get_ydata().tolist() == [0.5, 0.5, 0.5, 0.7]
+
+
+def test_dollar_signs_are_no_formula() -> None:
+    title = "$\\frac{$"
+    figure = distributions.distributions({title: np.array([0.1, 0.9])}, "Dice", {title: "red"})
+    assert style.png(figure)
+    group = forest.Group(title, 3, {title: (0.5, 0.4, 0.6)}, small=False)
+    assert style.svg(forest.forest("Finding", [group, group], "Dice", {title: "red"}, (0, 1)))
+
+
+def test_single_case_can_be_drawn() -> None:
+    one = np.array([0.9])
+    assert style.png(distributions.distributions({"a": one}, "Dice", {"a": "red"}))
+    assert style.png(agreement.paired_scatter("a", "b", one, one, "Dice"))
+    assert style.png(agreement.bland_altman("a", "b", one, one, "Dice"))
+
+
+def test_models_keep_their_colour_and_differ() -> None:
+    colours = style.palette([str(number) for number in range(7)])
+    assert len(set(colours.values())) == 7
