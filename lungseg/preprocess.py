@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from lungseg.perceptual_hash import image_hash
 
 from lungseg import images, masks, phantoms, rle
 from lungseg.case import Case
 from lungseg.errors import RejectedCase
 from lungseg.letterbox import letterbox, letterbox_mask
+from lungseg.perceptual_hash import image_hash
 
 
 def preprocess(case: Case, size: int) -> dict[str, Any]:
