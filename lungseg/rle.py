@@ -12,6 +12,8 @@ import numpy as np
 
 from lungseg.errors import RejectedCase
 
+_DIGITS = 12
+"""No image has that many pixels; more would not fit the arithmetic."""
 _NUMBERS = re.compile(r"[\d\s]*")
 
 
@@ -42,7 +44,10 @@ def decode(text: str, height: int, width: int) -> np.ndarray:
     """
     if not _NUMBERS.fullmatch(text):
         raise RejectedCase("the run-length mask is not a list of whole numbers")
-    numbers = np.array(text.split(), np.int64)
+    words = text.split()
+    if any(len(word) > _DIGITS for word in words):
+        raise RejectedCase(f"the run-length mask leaves its image of {width}×{height} pixels")
+    numbers = np.array(words, np.int64)
     if numbers.size % 2:
         raise RejectedCase(f"the run-length mask has {numbers.size} numbers, not pairs")
     starts, lengths = numbers[::2] - 1, numbers[1::2]

@@ -27,7 +27,20 @@ def test_round_trip(mask: np.ndarray) -> None:
     np.testing.assert_array_equal(rle.decode(rle.encode(mask), *mask.shape), mask)
 
 
-@pytest.mark.parametrize("text", ["1", "0 3", "5 9", "a b", "1 -2", "3 0", "1.5 2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1",
+        "0 3",
+        "5 9",
+        "a b",
+        "1 -2",
+        "3 0",
+        "1.5 2",
+        "9223372036854775808 1",
+        "1 999999999999999999",
+    ],
+)
 def test_nonsense_is_rejected(text: str) -> None:
     with pytest.raises(RejectedCase):
         rle.decode(text, 3, 3)
