@@ -33,6 +33,14 @@ Preset = Annotated[
     typer.Option("--preset", help="quick (128 px, minutes), full (256 px, 8 M), literature."),
 ]
 Address = Annotated[str | None, typer.Option("--address", help="Ray cluster to work on.")]
-Workers = Annotated[int | None, typer.Option("--workers", help="Training workers.")]
+Workers = Annotated[
+    str | None, typer.Option("--workers", help="Training workers: N, or MIN:MAX as there is room.")
+]
+CpusPerWorker = Annotated[
+    float | None, typer.Option("--cpus-per-worker", help="CPUs of each training worker.")
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option("--gpus-per-worker", help="GPUs of each training worker.")
+]
 Shards = Annotated[str, typer.Option("--shards", help="Folder of shards.")]
 EPILOG = _settings_help()

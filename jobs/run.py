@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 
 from jobs.evaluate import evaluate
+from jobs.grid import grid, train_all
 from jobs.report import report
 from jobs.screen import heading, say
 from jobs.session import resources, session
 from jobs.shard import shard
-from jobs.train import train
-from jobs.train_worker import Training
 from lungseg import runfolder, storage
-from lungseg.errors import UserError
+from lungseg.errors import UserError, WorkError
 from lungseg.runfolder import timed
 from lungseg.settings import Settings
 
@@ -28,6 +27,10 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
 
     Returns:
         Path of the report's page.
+
+    Raises:
+        UserError: the request cannot be met.
+        WorkError: a training failed; the others are done and reported.
     """
     out = storage.absolute(out)
     started = time.perf_counter()
@@ -53,19 +56,19 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
                 "cluster": {name: resources().get(name, 0) for name in ("CPU", "GPU", "memory")},
             },
         )
-        trainings = [
-            Training(name, shards, runfolder.model_folder(out, name, 0, seed), seed)
-            for name in settings.models
-            for seed in range(settings.seeds)
-        ]
         heading("train", storage.join(out, "models"))
-        for training in trainings:
-            with timed(out, "train"):
-                train(training, settings)
+        trainings = grid(out, shards, settings)
+        with timed(out, "train"):
+            failures = train_all(trainings, settings)
+        trained = [
+            training.out
+            for training in trainings
+            if storage.exists(storage.join(training.out, "segmenter.json"))
+        ]
         heading("evaluate", storage.join(out, "scores"))
         with timed(out, "evaluate"):
             evaluate(
-                [training.out for training in trainings],
+                trained,
                 shards,
                 storage.join(out, "scores"),
                 split="test",
@@ -75,6 +78,11 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
     heading("report", storage.join(out, "report"))
     with timed(out, "report"):
         page = report([out], storage.join(out, "report"), settings.report)
+    if failures:
+        raise WorkError(
+            f"{len(failures)} of {len(trainings)} trainings failed ({failures[0]}); the others are "
+            f"in the report: {page}"
+        )
     minutes = (time.perf_counter() - started) / 60
     say(f"done in {minutes:.1f} min: {page}")
     return page

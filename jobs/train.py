@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
-import math
 from typing import Any
 
 from jobs.follow import Follow
+from jobs.placement import Placement, place
 from jobs.screen import say
 from jobs.session import resources, silence
-from jobs.train_worker import CHECKPOINTS, Training, WorkerConfig, config_to_dict, work_from_dict
+from jobs.train_worker import (
+    CHECKPOINTS,
+    FAILURE,
+    Training,
+    WorkerConfig,
+    config_to_dict,
+    work_from_dict,
+)
 from lungseg import shards, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.settings import Settings
@@ -22,8 +30,15 @@ _CACHED_SHARE = 0.3
 """Training films stay in Ray's object store where they take at most this part of it."""
 
 
-def train(training: Training, settings: Settings) -> dict[str, Any]:
+def train(
+    training: Training, settings: Settings, placement: Placement | None = None
+) -> dict[str, Any]:
     """Train a network, or go on with a training that was cut short, or do nothing if it is done.
+
+    Args:
+        training: which one, and where it goes.
+        settings: of the run.
+        placement: its share of the cluster; all of it by default.
 
     Returns:
         The content of the model's `segmenter.json`.
@@ -32,6 +47,8 @@ def train(training: Training, settings: Settings) -> dict[str, Any]:
         UserError: the shards do not fit, the cluster is too small, or `out` holds another training.
         WorkError: the training failed; its checkpoints stay.
     """
+    if settings.train.mlflow and importlib.util.find_spec("mlflow") is None:
+        raise UserError("the setting train.mlflow needs MLflow: pip install 'lungseg[mlflow]'")
     info = shards.read_info(training.shards)
     if info["size"] != settings.data.size:
         raise UserError(
@@ -44,7 +61,7 @@ def train(training: Training, settings: Settings) -> dict[str, Any]:
         return done
     plan = _plan(training, settings, info)
     storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
-    _run(training, settings, info)
+    _run(training, settings, info, placement or place(settings.compute))
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
     return model
 
@@ -78,7 +95,9 @@ def _plan(training: Training, settings: Settings, info: dict[str, Any]) -> dict[
     )
 
 
-def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
+def _run(
+    training: Training, settings: Settings, info: dict[str, Any], placement: Placement
+) -> None:
     with silence():
         from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
@@ -86,17 +105,16 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
 
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
-    workers, cases = settings.compute.workers, info["counts"]
-    cpus, gpus = _share_out(settings)
-    if cases["train"] < workers:
+    low, high = placement.workers
+    cases = info["counts"]
+    if cases["train"] < high:
         raise UserError(
-            f"{cases['train']} training cases cannot feed {workers} workers: take fewer with "
-            "--workers"
+            f"{cases['train']} training cases cannot feed {high} workers: take fewer with --workers"
         )
     config = WorkerConfig(
         training=training,
         settings=settings,
-        threads=max(1, math.floor(cpus)),
+        threads=placement.threads,
         train_cases=cases["train"],
         val_cases=cases["val"],
         data_fingerprint=info["fingerprint"],
@@ -108,9 +126,9 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
         work_from_dict,
         train_loop_config=config_to_dict(config),
         scaling_config=ScalingConfig(
-            num_workers=workers,
-            use_gpu=gpus > 0,
-            resources_per_worker={"CPU": _reserved(cpus)} | ({"GPU": gpus} if gpus else {}),
+            num_workers=low if low == high else (low, high),
+            use_gpu=placement.gpus > 0,
+            resources_per_worker=placement.resources,
         ),
         run_config=RunConfig(
             name=CHECKPOINTS,
@@ -122,6 +140,8 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
     _mend_record(storage.join(training.out, CHECKPOINTS))
+    failure = storage.join(training.out, FAILURE)
+    storage.delete(failure)
     found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
     done = len(checkpoint.read_history(found)) if found else 0
     with Follow(training.out, settings.train.epochs, training.name, done):
@@ -129,6 +149,8 @@ def _run(training: Training, settings: Settings, info: dict[str, Any]) -> None:
             trainer.fit()
         except TrainingFailedError as error:
             raise WorkError(f"{training.name}: {_root(error)}") from error
+    if storage.exists(failure):
+        raise WorkError(storage.read_text(failure))
 
 
 def _mend_record(folder: str) -> None:
@@ -160,29 +182,3 @@ def _root(error: Any) -> str:
         inner = inner.__cause__
     lines = str(inner).strip().splitlines() or [type(inner).__name__]
     return lines[-1]
-
-
-def _share_out(settings: Settings) -> tuple[float, float]:
-    """CPUs and GPUs of each worker.
-
-    Raises:
-        UserError: the cluster has fewer.
-    """
-    compute, there = settings.compute, resources()
-    workers, cpus_there, gpus_there = compute.workers, there.get("CPU", 0), there.get("GPU", 0)
-    gpus = compute.gpus_per_worker
-    if gpus < 0:
-        gpus = 1.0 if gpus_there >= workers else 0.0
-    cpus = compute.cpus_per_worker or max(cpus_there / workers, 0.5)
-    for kind, each, total in (("CPU", cpus, cpus_there), ("GPU", gpus, gpus_there)):
-        if each * workers > total:
-            raise UserError(
-                f"{workers} workers of {each:g} {kind}s each need {each * workers:g}, the cluster "
-                f"has {total:g}: take fewer with --workers, or smaller ones"
-            )
-    return cpus, gpus
-
-
-def _reserved(cpus: float) -> float:
-    """CPUs a worker reserves: one less than it computes with, so that reading has some left."""
-    return cpus - 1 if cpus >= 2 else cpus / 2

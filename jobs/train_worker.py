@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lungseg import storage
+from lungseg.errors import WorkError
 from lungseg.settings import Settings
 
 CHECKPOINTS = "checkpoints"
 """Folder of Ray's checkpoints in that of the model."""
+FAILURE = "failure.txt"
+"""Why a training ended itself: a reason that a restart would not mend."""
 
 
 @dataclass(frozen=True)
@@ -52,37 +55,48 @@ def work(config: WorkerConfig) -> None:
     replicas.set_threads(config.threads)
     import ray.train
 
-    from lungseg.training import checkpoint, finish
+    from lungseg.training import checkpoint, finish, trackers
     from lungseg.training.fit import fit
     from lungseg.training.history import write_history
 
     training, settings = config.training, config.settings
     rank = ray.train.get_context().get_world_rank()
     workers = ray.train.get_context().get_world_size()
-    rows: list[dict[str, Any]] = []
-
-    def report(row: dict[str, Any], folder: str) -> None:
-        rows.append(row)
-        kept = ray.train.Checkpoint.from_directory(folder) if rank == 0 else None
-        ray.train.report(row, checkpoint=kept)
-        if rank == 0:
-            write_history(storage.join(training.out, "history.csv"), rows)
-
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
         found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
         resume_from = checkpoint.fetch(found, folder) if found else None
-        rows += checkpoint.read_history(resume_from) if resume_from else []
+        rows = checkpoint.read_history(resume_from) if resume_from else []
         if rank == 0 and rows:
             write_history(storage.join(training.out, "history.csv"), rows)
-        trained = fit(
-            settings,
-            training.architecture,
-            seed=training.seed,
-            source=_feed(config, rank, workers),
-            report=report,
-            resume_from=resume_from,
-        )
+
+        with trackers.track(
+            training.out, training.name, settings, len(rows), active=rank == 0
+        ) as track:
+
+            def report(row: dict[str, Any], checkpoint_folder: str) -> None:
+                rows.append(row)
+                kept = ray.train.Checkpoint(checkpoint_folder) if rank == 0 else None
+                ray.train.report(row, checkpoint=kept)
+                if rank == 0:
+                    write_history(storage.join(training.out, "history.csv"), rows)
+                    track(row)
+
+            try:
+                trained = fit(
+                    settings,
+                    training.architecture,
+                    seed=training.seed,
+                    source=_feed(config, rank),
+                    report=report,
+                    resume_from=resume_from,
+                )
+            except WorkError as error:
+                # Raised on all ranks alike. Told in a file: Ray would start an error over again.
+                if rank == 0:
+                    text = f"{training.name}: {error}"
+                    storage.write_text(storage.join(training.out, FAILURE), text)
+                return
     if rank == 0:
         facts = {
             "seed": training.seed,
@@ -97,15 +111,14 @@ def work(config: WorkerConfig) -> None:
         )
 
 
-def _feed(config: WorkerConfig, rank: int, workers: int) -> Any:
+def _feed(config: WorkerConfig, rank: int) -> Any:
     import ray.train
 
     from lungseg.training import feed
 
     settings = config.settings.train
-    batch_size = feed.batch_size(settings.batch_size, config.train_cases, workers)
 
-    def train(epoch: int) -> Iterable[Any]:
+    def train(epoch: int, batch_size: int) -> Iterable[Any]:
         return ray.train.get_dataset_shard("train").iter_batches(
             batch_size=batch_size,
             drop_last=True,

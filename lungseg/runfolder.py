@@ -19,7 +19,7 @@ from lungseg import storage
 from lungseg.errors import UserError
 from lungseg.precision import cpu_has_bfloat16
 from lungseg.settings import Settings
-from lungseg.training.plan import difference
+from lungseg.training.plan import HARMLESS, difference
 
 CONFIG = "config.yaml"
 PROVENANCE = "provenance.json"
@@ -72,7 +72,9 @@ def _shards(run: str) -> str:
 
 
 def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name not in _FREE}
+    bound = {name: value for name, value in content.items() if name not in _FREE}
+    train = {name: value for name, value in bound["train"].items() if name not in HARMLESS}
+    return bound | {"train": train}
 
 
 @contextmanager

@@ -5,13 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from lungseg.networks.registry import ARCHITECTURES
 
+
+def _parse_workers(value: object) -> object:
+    """ "2", 2 and "2:8" to (2, 2) and (2, 8)."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return value
+    low, _, high = str(value).partition(":")
+    try:
+        return int(low), int(high or low)
+    except ValueError as error:
+        raise ValueError("give a number of workers, or MIN:MAX") from error
+
+
+def _check_workers(value: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= value[0] <= value[1]:
+        raise ValueError("give MIN:MAX with 1 ≤ MIN ≤ MAX")
+    return value
+
+
+Workers = Annotated[
+    tuple[int, int], BeforeValidator(_parse_workers), AfterValidator(_check_workers)
+]
 ModelName = Literal["unet", "resunet", "rngunet"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -56,8 +85,10 @@ class NetworkSettings(Section):
     batch_norm: Literal["fused", "synchronized", "none"] = Field(
         "fused", description="fused is fast and per replica, synchronized spans all replicas."
     )
-    upsampling: Literal["nearest", "transpose"] = Field(
-        "nearest", description="Way up of the U-Net's decoder: UpSampling2D or Conv2DTranspose."
+    upsampling: Literal["transpose", "nearest"] = Field(
+        "transpose",
+        description="Way up of the U-Net's decoder: Conv2DTranspose, or UpSampling2D with a "
+        "convolution (as many parameters, a fifth slower).",
     )
 
 
@@ -81,10 +112,33 @@ class TrainSettings(Section):
 
     epochs: int = Field(60, ge=1, description="Passes over the training cases, at most.")
     batch_size: int = Field(8, ge=1, description="Cases a worker and step.")
-    learning_rate: float = Field(1e-3, gt=0, description="Initial learning rate of Adam.")
-    loss: Literal["dice"] = Field("dice", description="dice is 1 − Dice coefficient a film.")
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        description="Initial learning rate of Adam; of MAX workers where their number is MIN:MAX, "
+        "fewer take √(workers / MAX) of it.",
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW).")
+    clip_norm: float = Field(
+        0.0, ge=0, description="Largest norm of the gradient of all variables together; 0: any."
+    )
+    loss: Literal["dice", "dice_bce", "tversky"] = Field(
+        "dice",
+        description="dice is 1 − Dice coefficient a film, dice_bce adds binary cross-entropy, "
+        "tversky weighs missed pixels against extra ones.",
+    )
+    tversky_missed: float = Field(
+        0.7, gt=0, lt=1, description="Weight of missed pixels in tversky; extra ones get the rest."
+    )
     precision: Precision = Field(
         "auto", description="Arithmetic; auto takes bfloat16 where the hardware has it."
+    )
+    schedule: Literal["plateau", "cosine"] = Field(
+        "plateau",
+        description="plateau lowers the rate when validation stands still, cosine brings it to 0.",
+    )
+    warmup_epochs: int = Field(
+        0, ge=0, description="First epochs, over which the cosine schedule's rate rises."
     )
     plateau_patience: int = Field(
         5, ge=1, description="Epochs without a better validation Dice before the rate falls."
@@ -95,7 +149,16 @@ class TrainSettings(Section):
     )
     shuffle_buffer: int = Field(512, ge=1, description="Cases shuffled at a time, a worker.")
     augment: bool = Field(True, description="Change training films at random (see augmentation).")
+    deterministic: bool = Field(
+        False, description="Only deterministic operations: repeatable to the bit, but slower."
+    )
     max_failures: int = Field(3, ge=-1, description="Restarts after a lost worker; -1: no limit.")
+    hang_seconds: float = Field(
+        900, ge=0, description="A worker that does no step for so long is restarted [s]; 0: never."
+    )
+    mlflow: str = Field(
+        "", description="Address of an MLflow tracking server; empty for none (extra: mlflow)."
+    )
 
 
 class EvaluateSettings(Section):
@@ -120,12 +183,18 @@ class ComputeSettings(Section):
     address: str = Field(
         "", description="Ray cluster; empty: RAY_ADDRESS if set, else a local one is started."
     )
-    workers: int = Field(1, ge=1, description="Training workers (processes).")
+    workers: Workers = Field(
+        (1, 1),
+        description="Training workers (processes), N, or MIN:MAX as the cluster has room.",
+    )
     cpus_per_worker: float = Field(
         0, ge=0, description="CPUs of a training worker; 0 shares out what the cluster has."
     )
     gpus_per_worker: float = Field(
         -1, ge=-1, description="GPUs of a training worker; -1: one where the cluster has them."
+    )
+    parallel: int = Field(
+        0, ge=0, description="Trainings side by side; 0: as many as the cluster has room for."
     )
     object_store_mb: int = Field(
         1024, ge=100, description="Ray's shared memory on a local cluster [MiB]."

@@ -8,6 +8,7 @@ import keras
 from keras import layers, ops
 
 from lungseg.networks.batch_norm import FusedBatchNormalization
+from lungseg.networks.up_convolution import UpConvolution
 
 Tensor = Any
 
@@ -77,7 +78,7 @@ def upsample(x: Tensor, width: int, upsampling: str) -> Tensor:
     (Ronneberger 2015, section 2); both have the same number of parameters.
     """
     if upsampling == "transpose":
-        return layers.Conv2DTranspose(width, 2, strides=2, kernel_initializer="he_normal")(x)
+        return UpConvolution(width, kernel_initializer="he_normal")(x)
     x = layers.UpSampling2D()(x)
     return layers.Conv2D(width, 2, padding="same", kernel_initializer="he_normal")(x)
 
@@ -156,5 +157,6 @@ def non_local(x: Tensor, batch_norm: str) -> Tensor:
 
 
 def head(x: Tensor) -> Tensor:
-    """1×1 convolution and sigmoid to one lung probability a pixel, in float32."""
-    return layers.Conv2D(1, 1, activation="sigmoid", dtype="float32", name="probability")(x)
+    """1×1 convolution to one lung probability a pixel; the sigmoid is in float32."""
+    logit = layers.Conv2D(1, 1, name="logit")(x)
+    return layers.Activation("sigmoid", dtype="float32", name="probability")(logit)

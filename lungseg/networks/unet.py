@@ -15,7 +15,7 @@ def unet(
     size: int,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     batch_norm: str = "fused",
-    upsampling: str = "nearest",
+    upsampling: str = "transpose",
 ) -> keras.Model:
     """U-Net (Ronneberger, Fischer, Brox 2015, arXiv 1505.04597) with `same` padding.
 
@@ -26,13 +26,13 @@ def unet(
     |---|---|---|---|
     | 64-128-256-512-1024 | none | transpose | 31,030,593 |
     | 64-128-256-512-1024 | fused | transpose | 31,054,145 |
-    | 32-64-128-256-512 | fused | nearest | 7,771,297 |
+    | 32-64-128-256-512 | fused | either | 7,771,297 |
 
     Args:
         size: side of the input in px, a multiple of 2^(levels - 1).
         widths: feature maps a level, the last one is the bottleneck.
         batch_norm: "fused", "synchronized" or "none", after every 3×3 convolution.
-        upsampling: "nearest" or "transpose".
+        upsampling: "transpose" or "nearest".
 
     Returns:
         A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.

@@ -35,14 +35,21 @@ def save(
     callbacks: Sequence[keras.callbacks.Callback],
     history: Sequence[dict[str, Any]],
     best_weights: str,
+    workers: int,
+    seed: int,
 ) -> None:
-    """Write a checkpoint into an empty local folder."""
+    """Write a checkpoint into an empty local folder.
+
+    Order and augmentation are drawn anew from seed and epoch, so they have no state to store.
+    """
     arrays: dict[str, Any] = {
         f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)
     }
     np.savez(os.path.join(folder, _LAST), allow_pickle=False, **arrays)
     shutil.copyfile(best_weights, os.path.join(folder, BEST))
     state = {
+        "seed": seed,
+        "workers": workers,
         "history": list(history),
         "variables": [[variable.path, list(variable.shape)] for variable in variables],
         "callbacks": {type(callback).__name__: _state_of(callback) for callback in callbacks},
@@ -111,6 +118,11 @@ def read_history(folder: str) -> list[dict[str, Any]]:
     state = json.loads(storage.read_text(storage.join(folder, _STATE)))
     history: list[dict[str, Any]] = state["history"]
     return history
+
+
+def read_workers(folder: str) -> int:
+    """Size of the group that wrote a checkpoint."""
+    return int(json.loads(storage.read_text(storage.join(folder, _STATE)))["workers"])
 
 
 def _state_of(callback: keras.callbacks.Callback) -> dict[str, float | int]:

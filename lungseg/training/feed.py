@@ -15,8 +15,8 @@ Batch = dict[str, np.ndarray]
 class Feed:
     """Where batches come from; made by the job, which knows the cluster."""
 
-    train: Callable[[int], Iterable[Batch]]
-    """This worker's batches of an epoch (from 0), each of the full batch size."""
+    train: Callable[[int, int], Iterable[Batch]]
+    """This worker's batches of an epoch (from 0), each of the batch size given."""
     val: Callable[[], Iterable[Batch]]
     """All validation cases in one order on every worker, in batches of any size."""
     train_cases: int
@@ -24,9 +24,11 @@ class Feed:
     val_cases: int
 
 
-def batch_size(wanted: int, cases: int, workers: int) -> int:
-    """Cases a worker and step: as wanted, or what a very small data set has."""
-    return max(1, min(wanted, cases // workers))
+def batch_size(wanted: int, cases: int, workers: int, devices: int) -> int:
+    """Cases a worker and step: as wanted, or what a very small data set has; always a multiple of
+    the worker's devices."""
+    each = max(1, min(wanted, cases // workers) // devices)
+    return each * devices
 
 
 def shuffle_seed(seed: int, epoch: int, rank: int) -> int:

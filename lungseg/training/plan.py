@@ -8,6 +8,9 @@ from typing import Any
 
 from lungseg.settings import Settings, fingerprint, network_arguments
 
+HARMLESS = frozenset({"max_failures", "hang_seconds", "mlflow"})
+"""Settings of the training that change nothing in its outcome."""
+
 
 def make_plan(
     settings: Settings, architecture: str, *, seed: int, fold: int, data_fingerprint: str
@@ -19,7 +22,7 @@ def make_plan(
         "seed": seed,
         "fold": fold,
         "size": settings.data.size,
-        "train": settings.train.model_dump(mode="json", exclude={"max_failures"}),
+        "train": settings.train.model_dump(mode="json", exclude={*HARMLESS}),
         "augmentation": settings.augmentation.model_dump(mode="json"),
         "data_fingerprint": data_fingerprint,
     }

@@ -15,6 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lungseg.training.adam import FusedAdam
+from lungseg.training.step_guard import StepGuard
+
 Tensor = Any
 Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Score = Callable[[Tensor, Tensor], Tensor]
@@ -104,36 +107,61 @@ def drain(totals: tf.Variable) -> np.ndarray:
 def make_train_step(
     replicas: Replicas,
     model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
+    optimizer: FusedAdam,
     loss: Score,
     metric: Score,
     totals: tf.Variable,
     augment: Augment | None,
+    *,
+    guard: StepGuard,
+    clip_norm: float = 0.0,
 ) -> Step:
     """The function that does one step of training on all replicas.
 
     It takes films and masks as scattered uint8 (B, S, S, 1), masks of 0 and 1, and an int32 (2,)
-    seed of the step, and adds (loss, metric, films) of the step to `totals`. Gradients are those
-    of the mean loss over the global batch.
+    seed of the step, and adds (loss, metric, films, 1 if the step was left out) to `totals`.
+    Gradients are those of the mean loss over the global batch. All that decides is reduced over
+    the replicas first: where one replica's gradient is not finite, all leave the step out.
+
+    Args:
+        replicas: the group.
+        model: maps float32 films in 0…1 to probabilities.
+        optimizer: built with the model's trainable variables.
+        loss: masks and probabilities to float32 (B,).
+        metric: the same.
+        totals: of length 4.
+        augment: changes films and masks given a seed; None for nothing.
+        guard: knows the loss scale and which steps count.
+        clip_norm: largest norm of the gradient of all variables together; 0 for any.
     """
     count = replicas.strategy.num_replicas_in_sync
 
     def replica_step(images: Tensor, masks: Tensor, seed: Tensor) -> None:
+        context = tf.distribute.get_replica_context()
         images, masks = _as_input(images), tf.cast(masks, tf.float32)
         if augment is not None:
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            seed = tf.random.fold_in(seed, replica)
-            images, masks = augment(images, masks, seed)
+            own = tf.random.fold_in(seed, context.replica_id_in_sync_group)
+            images, masks = augment(images, masks, own)
         films = tf.shape(images)[0]
+        factor = tf.convert_to_tensor(guard.factor)
         with tf.GradientTape() as tape:
             probability = tf.cast(model(images, training=True), tf.float32)
             losses = loss(masks, probability)
             share = tf.reduce_sum(losses) / tf.cast(films * count, tf.float32)
-        variables = model.trainable_variables
-        gradients = tape.gradient(share, [variable.value for variable in variables])
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            scaled = share * factor
+        variables = [variable.value for variable in model.trainable_variables]
+        # One list: a single collective.
+        mean, *gradients = context.all_reduce(
+            tf.distribute.ReduceOp.SUM, [share, *tape.gradient(scaled, variables)]
+        )
+        norm = tf.linalg.global_norm(gradients) / factor
+        finite = tf.math.is_finite(norm)
+        shrink = tf.minimum(1.0, clip_norm / norm) / factor if clip_norm else 1.0 / factor
+        optimizer.apply_reduced([gradient * shrink for gradient in gradients], finite)
+        guard.follow(mean, finite, seed[1])
         sums = [tf.reduce_sum(losses), tf.reduce_sum(metric(masks, probability))]
-        totals.assign_add(tf.stack([*sums, tf.cast(films, tf.float32)]))
+        left_out = tf.where(finite, 0.0, 1.0 / count)
+        totals.assign_add(tf.stack([*sums, tf.cast(films, tf.float32), left_out]))
 
     return _on_all(replicas, replica_step)
 

@@ -24,6 +24,7 @@ def settings_for(workers: int, *, batch_norm: str, precision: str) -> Settings:
             "network.batch_norm": batch_norm,
             "train.epochs": 1,
             "train.batch_size": GLOBAL_BATCH // workers,
+            "compute.workers": workers,
             "train.precision": precision,
             "train.augment": False,
         }
@@ -58,7 +59,8 @@ def train_on_this_worker(config: dict[str, Any]) -> None:
     images, masks = films(TRAIN_CASES, 0)
     val_images, val_masks = films(VAL_CASES, 1)
 
-    def train(epoch: int) -> Any:
+    def train(epoch: int, batch_size: int) -> Any:
+        assert batch_size == size
         for first in range(rank * size, TRAIN_CASES, GLOBAL_BATCH):
             part = slice(first, first + size)
             yield {"image": images[part], "mask": masks[part]}

@@ -25,7 +25,7 @@ def saved(folder: Path, model: keras.Model) -> str:
     best.write_bytes(b"weights")
     target = folder / "checkpoint"
     target.mkdir()
-    callbacks = make_callbacks(resolve(), str(best))
+    callbacks = make_callbacks(resolve(), str(best), 1e-3)
     callbacks[0].best, callbacks[1].wait, callbacks[2].wait = np.float32(0.5), 2, 4
     checkpoint.save(
         str(target),
@@ -33,6 +33,8 @@ def saved(folder: Path, model: keras.Model) -> str:
         callbacks=callbacks,
         history=[{"epoch": 1, "val_dice": 0.5}],
         best_weights=str(best),
+        workers=2,
+        seed=3,
     )
     return str(target)
 
@@ -44,7 +46,7 @@ def test_variables_callbacks_and_history_come_back(tmp_path: Path) -> None:
     checkpoint.load_variables(folder, other.variables)
     for ours, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    callbacks = make_callbacks(resolve(), "unused.weights.h5")
+    callbacks = make_callbacks(resolve(), "unused.weights.h5", 1e-3)
     for callback in callbacks:
         callback.set_model(model)
     checkpoint.load_callbacks(folder, callbacks)

@@ -46,8 +46,10 @@ def test_missing_cases_are_noticed() -> None:
 
 
 def test_small_data_sets_shrink_the_batch() -> None:
-    assert feed.batch_size(8, 101, 3) == 8
-    assert feed.batch_size(8, 5, 2) == 2
+    assert feed.batch_size(8, 101, 3, 1) == 8
+    assert feed.batch_size(8, 5, 2, 1) == 2
+    assert feed.batch_size(8, 101, 3, 3) == 6
+    assert feed.batch_size(1, 101, 3, 2) == 2
     assert feed.steps_per_epoch(101, 3, 8) == 4
 
 

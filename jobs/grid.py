@@ -1,0 +1,57 @@
+"""The grid of trainings: architectures × folds × seeds, side by side where the cluster has room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from jobs.placement import Placement, place
+from jobs.screen import say
+from jobs.train import finished, train
+from jobs.train_worker import Training
+from lungseg import runfolder, shards
+from lungseg.errors import WorkError
+from lungseg.settings import Settings
+
+
+def grid(run: str, shards_path: str, settings: Settings) -> list[Training]:
+    """All trainings of a run."""
+    return [
+        Training(name, shards_path, runfolder.model_folder(run, name, 0, seed), seed)
+        for name in settings.models
+        for seed in range(settings.seeds)
+    ]
+
+
+def train_all(trainings: Sequence[Training], settings: Settings) -> list[str]:
+    """Do all trainings; one that fails does not stop the others.
+
+    Returns:
+        What went wrong, a line for each training that failed.
+
+    Raises:
+        UserError: the cluster is too small, or a folder holds another training.
+        WorkError: all of them failed.
+    """
+    info = shards.read_info(trainings[0].shards)
+    # A folder that holds another training is refused before any work is done.
+    missing = sum(finished(training, settings, info) is None for training in trainings)
+    placement = place(settings.compute, max(1, missing))
+    if placement.parallel > 1:
+        say(f"         {placement.parallel} trainings side by side")
+    with ThreadPoolExecutor(placement.parallel) as pool:
+        one = partial(_try, settings=settings, placement=placement)
+        failures = [text for text in pool.map(one, trainings) if text]
+    if len(failures) == len(trainings):
+        raise WorkError(failures[0] if len(failures) == 1 else f"all failed: {failures[0]}")
+    return failures
+
+
+def _try(training: Training, *, settings: Settings, placement: Placement) -> str:
+    try:
+        train(training, settings, placement)
+    except WorkError as error:
+        say(f"         failed: {error}")
+        return str(error)
+    return ""
