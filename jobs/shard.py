@@ -24,7 +24,7 @@ from lungseg.case import SPLITS
 from lungseg.errors import UserError
 from lungseg.perceptual_hash import near_duplicates
 from lungseg.settings import DataSettings, fingerprint
-from lungseg.split import split_cases
+from lungseg.split import TEST_FOLD, Place, split_cases
 
 _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
@@ -68,9 +68,9 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
             f"none of the {len(notes)} cases can be used: {_commonest(rejected)} "
             f"(all in {storage.join(out, 'rejected.csv')})"
         )
-    parts = _split(usable, settings)
-    _distribute(sorted({note.chunk for note in usable}), staging, out, parts)
-    info = _info(usable, parts, len(rejected), settings, mark)
+    places = _split(usable, settings)
+    _distribute(sorted({note.chunk for note in usable}), staging, out, places)
+    info = _info(usable, places, len(rejected), settings, mark)
     storage.write_text(storage.join(out, shards.INFO), json.dumps(info, indent=2))
     storage.delete(storage.join(out, "staging"))
     return info
@@ -136,9 +136,9 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     return notes
 
 
-def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, str]:
+def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, Place]:
     if settings.split == "none":
-        return {note.case_id: "test" for note in usable}
+        return {note.case_id: Place("test", TEST_FOLD) for note in usable}
     groups = near_duplicates([note.image_hash for note in usable])
     alike = [[usable[index].case_id for index in group] for group in groups]
     if alike:
@@ -150,11 +150,12 @@ def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, str]:
         val_fraction=settings.val_fraction,
         test_fraction=settings.test_fraction,
         seed=settings.split_seed,
+        folds=settings.folds,
         alike=alike,
     )
 
 
-def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]) -> None:
+def _distribute(chunks: list[int], staging: str, out: str, places: dict[str, Place]) -> None:
     """Write the staged cases into the folders of their parts, as Ray Data tasks."""
     import ray
 
@@ -163,7 +164,7 @@ def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]
     items = [{"chunk": chunk} for chunk in chunks]
     data = ray.data.from_items(items, override_num_blocks=len(items)).map(
         distribute_chunk,
-        fn_kwargs={"staging": staging, "out": out, "parts": ray.put(parts)},
+        fn_kwargs={"staging": staging, "out": out, "places": ray.put(places)},
     )
     data.materialize()
 
@@ -184,7 +185,11 @@ def _commonest(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _info(
-    usable: Sequence[Note], parts: dict[str, str], rejected: int, settings: DataSettings, mark: str
+    usable: Sequence[Note],
+    places: dict[str, Place],
+    rejected: int,
+    settings: DataSettings,
+    mark: str,
 ) -> dict[str, Any]:
     sources: dict[str, dict[str, Any]] = {}
     for note in usable:
@@ -192,11 +197,15 @@ def _info(
         entry["cases"] += 1
         if note.mask_convention not in entry["mask_conventions"]:
             entry["mask_conventions"].append(note.mask_convention)
-    counted = Counter(parts.values())
+    counted = Counter(place.split for place in places.values())
+    validating = "val" if settings.folds == 1 else "train"
+    folds = Counter(place.fold for place in places.values() if place.split == validating)
     return {
         "format": shards.FORMAT,
         "size": settings.size,
         "counts": {split: counted[split] for split in SPLITS},
+        "folds": settings.folds,
+        "fold_counts": [folds[fold] for fold in range(settings.folds)],
         "patients": len({note.patient for note in usable}),
         "rejected": rejected,
         "sources": sources,

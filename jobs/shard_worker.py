@@ -22,6 +22,7 @@ class Note:
     case_id: str
     patient: str
     source: str
+    finding: str
     split_hint: str
     mask_convention: str
     chunk: int
@@ -77,6 +78,7 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
         case_id=case.case_id,
         patient=f"{source}/{patient}",
         source=source,
+        finding=row.get("finding", case.finding),
         split_hint=case.split_hint,
         mask_convention=convention,
         chunk=chunk,
@@ -84,17 +86,20 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
     )
 
 
-def distribute_chunk(item: dict[str, Any], *, staging: str, out: str, parts: Any) -> dict[str, Any]:
+def distribute_chunk(
+    item: dict[str, Any], *, staging: str, out: str, places: Any
+) -> dict[str, Any]:
+    """One task: write the cases of a staged chunk into the folders of their parts."""
     import ray
 
-    split_of = ray.get(parts)
+    place_of = ray.get(places)
     chunk = int(item["chunk"])
     table = shards.read_file(part_path(staging, chunk, "parquet"))
-    splits = np.array([split_of[name] for name in table.column("case_id").to_pylist()])
-    column = table.schema.get_field_index("split")
+    place = [place_of[name] for name in table.column("case_id").to_pylist()]
+    splits, folds = np.array([one.split for one in place]), np.array([one.fold for one in place])
     for split in SPLITS:
-        chosen = table.filter(splits == split)
-        if chosen.num_rows:
-            chosen = chosen.set_column(column, "split", [[split] * chosen.num_rows])
+        here = splits == split
+        if here.any():
+            chosen = shards.placed(table.filter(here), split, folds[here])
             shards.write_table(part_path(storage.join(out, split), chunk, "parquet"), chosen)
     return {"chunk": chunk}

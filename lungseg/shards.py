@@ -1,5 +1,9 @@
 """Shards: Parquet files of preprocessed cases, `SHARDS/{train,val,test}/*.parquet`.
 
+With one fold, `val` validates. With K > 1 there is no `val`: the cases in `train` carry the fold
+0…K-1 that validates on them in the column `fold` (-1 in the test), and `fold_part` tells which ones
+a training reads.
+
 Film and mask are uint8 tensors of the network's size; beside them stand the way back to the
 original size and the reference mask there, so that nothing later needs the original file.
 `SHARDS/dataset.json` is written last: without it the folder is not complete.
@@ -77,6 +81,16 @@ def to_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema(size))
 
 
+def placed(table: pa.Table, split: str, folds: np.ndarray) -> pa.Table:
+    """The cases with their split and folds (integers, one a case) entered."""
+    entries = {"split": [split] * table.num_rows, "fold": folds}
+    for name, values in entries.items():
+        column = table.schema.get_field_index(name)
+        field = table.schema.field(column)
+        table = table.set_column(column, field, pa.array(values, field.type))
+    return table
+
+
 def write_table(path: str, table: pa.Table) -> None:
     """Write one shard, whole or not at all."""
     stream = io.BytesIO()
@@ -92,6 +106,51 @@ def read_file(path: str, columns: Sequence[str] | None = None) -> pa.Table:
 def files(shards: str, split: str) -> list[str]:
     """Paths of the shards of one part, sorted."""
     return storage.list_files(storage.join(shards, split), ".parquet")
+
+
+def fold_part(info: Mapping[str, Any], part: str, fold: int) -> tuple[str, tuple[int, ...]]:
+    """Where the cases lie that the training of a fold trains or validates on.
+
+    Args:
+        info: content of `dataset.json`.
+        part: "train" or "val".
+        fold: 0…K-1.
+
+    Returns:
+        The split whose files hold them, and the values of the column `fold` that they have there.
+
+    Raises:
+        UserError: the shards have no such fold.
+    """
+    folds = _check_fold(info, fold)
+    if folds == 1:
+        return part, (0,)
+    return "train", tuple(one for one in range(folds) if (one == fold) == (part == "val"))
+
+
+def fold_counts(info: Mapping[str, Any], fold: int) -> dict[str, int]:
+    """How many cases the training of a fold trains ("train") and validates ("val") on.
+
+    Args:
+        info: content of `dataset.json`.
+        fold: 0…K-1.
+
+    Raises:
+        UserError: the shards have no such fold.
+    """
+    _check_fold(info, fold)
+    val = int(info["fold_counts"][fold])
+    return {"train": info["counts"]["train"] + info["counts"]["val"] - val, "val": val}
+
+
+def _check_fold(info: Mapping[str, Any], fold: int) -> int:
+    folds = int(info["folds"])
+    if not 0 <= fold < folds:
+        raise UserError(
+            f"the shards have the folds 0 to {folds - 1}, no fold {fold}: write others with "
+            "lungseg shard --folds K"
+        )
+    return folds
 
 
 def read_table(shards: str, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from jobs.shard import shard
 from lungseg import rle, shards
 from lungseg.errors import UserError
 from lungseg.settings import DataSettings
+from lungseg.split import TEST_FOLD
 
 pytestmark = pytest.mark.usefixtures("cluster")
 SETTINGS = DataSettings(size=64, cases_per_shard=4, phantoms=12, phantom_size=96)
@@ -148,7 +149,27 @@ def test_hints_of_a_manifest_are_honoured_or_drawn(pairs: Path, tmp_path: Path) 
     assert info["counts"] == {"train": 5, "val": 2, "test": 3}
     drawn = SETTINGS.model_copy(update={"split": "drawn"})
     info = shard([str(pairs)], str(tmp_path / "b"), drawn)
-    assert info["counts"] == {"train": 6, "val": 2, "test": 2}
+    assert info["counts"] == {"train": 7, "val": 1, "test": 2}
+    assert (info["folds"], info["fold_counts"]) == (1, [1])
+
+
+def test_folds_replace_the_validation_part(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    info = shard([str(pairs)], str(out), SETTINGS.model_copy(update={"folds": 4}))
+    assert info["counts"] == {"train": 8, "val": 0, "test": 2}
+    assert (info["folds"], info["fold_counts"]) == (4, [2, 2, 2, 2])
+    assert not (out / "val").exists()
+    table = shards.read_table(str(out), "all", ["case_id", "split", "fold"])
+    assert len(table) == 10
+    assert set(table["fold"][table["split"] == "test"]) == {TEST_FOLD}
+    for fold in range(4):
+        counts = shards.fold_counts(info, fold)
+        for part in ("train", "val"):
+            split, folds = shards.fold_part(info, part, fold)
+            here = table[(table["split"] == split) & table["fold"].isin(folds)]
+            assert len(here) == counts[part]
+    with pytest.raises(UserError, match="too few for 12 folds"):
+        shard([str(pairs)], str(tmp_path / "b"), SETTINGS.model_copy(update={"folds": 12}))
 
 
 def test_wrong_requests_are_one_line(pairs: Path, tmp_path: Path) -> None:
