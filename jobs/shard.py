@@ -19,12 +19,13 @@ from typing import Any
 
 from jobs.screen import progress, say
 from jobs.shard_worker import Note, distribute_chunk, part_path, stage_chunk
-from lungseg import datasets, shards, storage
+from lungseg import datasets, duplicates, shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
 from lungseg.perceptual_hash import near_duplicates
 from lungseg.settings import DataSettings, fingerprint
 from lungseg.split import TEST_FOLD, Place, split_cases
+from lungseg.stamps import stamps
 
 _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
@@ -45,7 +46,7 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
         UserError: no usable data, or `out` holds shards of other data or settings.
     """
     items, unmatched = _list_cases(paths, settings)
-    mark = fingerprint(settings, items, sorted(unmatched))
+    mark = fingerprint(settings, items, sorted(unmatched), stamps(_files(items)))
     done = _read_finished(out, mark)
     if done is not None:
         say("         sharded before")
@@ -68,7 +69,12 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
             f"none of the {len(notes)} cases can be used: {_commonest(rejected)} "
             f"(all in {storage.join(out, 'rejected.csv')})"
         )
-    places = _split(usable, settings)
+    groups = [
+        [usable[index] for index in group]
+        for group in near_duplicates([note.image_hash for note in usable])
+    ]
+    places = _split(usable, groups, settings)
+    _write_duplicates(out, groups, places)
     _distribute(sorted({note.chunk for note in usable}), staging, out, places)
     info = _info(usable, places, len(rejected), settings, mark)
     storage.write_text(storage.join(out, shards.INFO), json.dumps(info, indent=2))
@@ -87,12 +93,22 @@ def _list_cases(
     found = datasets.find_cases([storage.absolute(path) for path in paths], layout)
     items = [asdict(case) for case in sorted(found.cases, key=lambda case: case.case_id)]
     random.Random(_MIXING_SEED).shuffle(items)
-    patients = len({case.patient for case in found.cases})
-    say(
-        f"         found {len(items)} cases of {patients} patients"
-        f" ({', '.join(found.layouts)}), {len(found.unmatched)} unmatched files"
-    )
+    for place in found.sets:
+        say(
+            f"         {place.layout}: {place.cases} cases of {place.patients} patients, "
+            f"{place.masks} masks, {place.unmatched} unmatched files in {place.path}"
+        )
+    if len(found.sets) > 1:
+        patients = len({case.patient for case in found.cases})
+        say(
+            f"         together {len(items)} cases of {patients} patients, "
+            f"{len(found.unmatched)} unmatched files"
+        )
     return items, list(found.unmatched)
+
+
+def _files(items: Sequence[dict[str, Any]]) -> list[str]:
+    return [path for item in items if "image" in item for path in (item["image"], *item["masks"])]
 
 
 def _chunks(items: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
@@ -107,9 +123,10 @@ def _read_finished(out: str, mark: str) -> dict[str, Any] | None:
     if not storage.exists(storage.join(out, shards.INFO)):
         return None
     info = shards.read_info(out)
-    if info["fingerprint"] != mark:
+    if info["inputs"] != mark:
         raise UserError(
-            f"{out} holds shards of other data or settings: choose another folder, or delete it"
+            f"{out} holds shards of other data or settings, or films changed since: choose another "
+            "folder, or delete it"
         )
     return info
 
@@ -136,14 +153,11 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     return notes
 
 
-def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, Place]:
+def _split(
+    usable: Sequence[Note], groups: Sequence[Sequence[Note]], settings: DataSettings
+) -> dict[str, Place]:
     if settings.split == "none":
         return {note.case_id: Place("test", TEST_FOLD) for note in usable}
-    groups = near_duplicates([note.image_hash for note in usable])
-    alike = [[usable[index].case_id for index in group] for group in groups]
-    if alike:
-        films = sum(map(len, alike))
-        say(f"         {films} films are nearly the same as another, in {len(alike)} groups")
     return split_cases(
         usable,
         honour_hints=settings.split == "hint",
@@ -151,8 +165,15 @@ def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, Place]:
         test_fraction=settings.test_fraction,
         seed=settings.split_seed,
         folds=settings.folds,
-        alike=alike,
+        alike=[[note.case_id for note in group] for group in groups],
     )
+
+
+def _write_duplicates(out: str, groups: Sequence[Sequence[Note]], places: dict[str, Place]) -> None:
+    rows = duplicates.list_duplicates(groups, places)
+    storage.write_text(storage.join(out, duplicates.FILE), duplicates.to_csv(rows))
+    if rows:
+        say(f"         {duplicates.summary(rows)}")
 
 
 def _distribute(chunks: list[int], staging: str, out: str, places: dict[str, Place]) -> None:
@@ -210,5 +231,9 @@ def _info(
         "rejected": rejected,
         "sources": sources,
         "settings": settings.model_dump(mode="json"),
-        "fingerprint": mark,
+        "fingerprint": fingerprint(
+            settings.size,
+            sorted([note.case_id, note.digest, *places[note.case_id]] for note in usable),
+        ),
+        "inputs": mark,
     }

@@ -27,6 +27,7 @@ class Note:
     mask_convention: str
     chunk: int
     image_hash: str = ""
+    digest: str = ""
     reason: str = ""
     path: str = ""
 
@@ -60,11 +61,12 @@ def _try_case(
             seed=settings.phantom_seed,
             drawn_size=settings.phantom_size,
             size=settings.size,
+            clahe=settings.clahe,
         )
         return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
     case = Case.from_plain(fields)
     try:
-        row = preprocess(case, settings.size)
+        row = preprocess(case, settings.size, settings.clahe)
     except RejectedCase as error:
         return None, replace(_note(case, {}, chunk), reason=str(error), path=case.image)
     return row, _note(case, row, chunk)
@@ -83,6 +85,7 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
         mask_convention=convention,
         chunk=chunk,
         image_hash=row.get("image_hash", ""),
+        digest=shards.digest(row) if row else "",
     )
 
 

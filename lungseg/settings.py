@@ -45,6 +45,12 @@ class DataSettings(Section):
         le=20,
         description="Folds of the cross-validation; 1: one validation part of val_fraction.",
     )
+    clahe: float = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Clip limit of contrast-limited histogram equalisation; 0: none.",
+    )
     cases_per_shard: int = Field(64, ge=1, description="Cases in one Parquet file.")
     phantoms: int = Field(120, ge=8, description="Phantoms drawn where no data is given [cases].")
     phantom_size: int = Field(320, ge=64, description="Longer side of a drawn phantom [px].")

@@ -11,6 +11,7 @@ original size and the reference mask there, so that nothing later needs the orig
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -64,6 +65,13 @@ def schema(size: int) -> pa.Schema:
     """Columns of a shard whose tensors are uint8 (size, size, 1)."""
     tensor = pa.fixed_shape_tensor(pa.uint8(), (size, size, 1))
     return pa.schema([*_FACTS.items(), *((name, tensor) for name in TENSORS)])
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """16 hex digits of all that `lungseg.preprocess` made of a case."""
+    text = "\n".join(f"{name}={row[name]}" for name in _FACTS)
+    parts = [text.encode(), *(np.ascontiguousarray(row[name]).tobytes() for name in TENSORS)]
+    return hashlib.blake2b(b"\0".join(parts), digest_size=8).hexdigest()
 
 
 def to_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -143,6 +151,24 @@ def fold_counts(info: Mapping[str, Any], fold: int) -> dict[str, int]:
     return {"train": info["counts"]["train"] + info["counts"]["val"] - val, "val": val}
 
 
+def check_clahe(info: Mapping[str, Any], clahe: float) -> None:
+    """Refuse shards whose films were equalised otherwise than a network's.
+
+    Args:
+        info: content of `dataset.json`.
+        clahe: clip limit that the network is trained with (`data.clahe`, `network_input.clahe_of`).
+
+    Raises:
+        UserError: the shards have another.
+    """
+    theirs = info["settings"]["clahe"]
+    if theirs != clahe:
+        raise UserError(
+            f"the shards were written with data.clahe {theirs:g}, the network takes {clahe:g}: "
+            f"give --set data.clahe={theirs:g} to train, or write shards with {clahe:g}"
+        )
+
+
 def _check_fold(info: Mapping[str, Any], fold: int) -> int:
     folds = int(info["folds"])
     if not 0 <= fold < folds:
@@ -178,6 +204,11 @@ def read_table(shards: str, split: str, columns: Sequence[str] | None = None) ->
 
 def read_info(shards: str) -> dict[str, Any]:
     """`dataset.json` of complete shards.
+
+    `fingerprint` stands for the cases as they are in the shards and for their split; it is the same
+    wherever and in how many files they lie. `inputs` stands for the settings and files they were
+    made of, each with its size and time of change (see `lungseg.stamps`): when it differs, the
+    shards are out of date. `fold_counts` are the cases each fold validates on.
 
     Raises:
         UserError: there are none, or they are of another format.

@@ -21,6 +21,13 @@ def test_a_fold_validates_on_its_own_and_trains_on_the_others() -> None:
     assert shards.fold_part(FOUR, "train", 2) == ("train", (0, 1, 3))
 
 
+def test_shards_of_another_contrast_are_refused() -> None:
+    info = {"settings": {"clahe": 2.0}}
+    shards.check_clahe(info, 2.0)
+    with pytest.raises(UserError, match=r"data.clahe 2, the network takes 0.*data.clahe=2"):
+        shards.check_clahe(info, 0.0)
+
+
 @pytest.mark.parametrize("fold", [-1, 4])
 def test_a_fold_that_is_not_there(fold: int) -> None:
     with pytest.raises(UserError, match=f"folds 0 to 3, no fold {fold}: .*--folds"):
