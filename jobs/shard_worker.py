@@ -37,19 +37,46 @@ def part_path(folder: str, chunk: int, ending: str) -> str:
     return storage.join(folder, f"part-{chunk:05d}.{ending}")
 
 
-def stage_chunk(item: dict[str, Any], *, staging: str, settings: DataSettings) -> dict[str, Any]:
-    """One task: preprocess a chunk, write its rows and, last, its notes."""
-    chunk, cases = int(item["chunk"]), json.loads(item["cases"])
-    rows, notes = [], []
-    for fields in cases:
-        row, note = _try_case(fields, chunk, settings)
-        notes.append(asdict(note))
-        if row is not None:
-            rows.append(row)
-    if rows:
-        shards.write_table(part_path(staging, chunk, "parquet"), shards.to_table(rows))
-    storage.write_text(part_path(staging, chunk, "json"), json.dumps(notes))
-    return {"chunk": chunk, "cases": len(cases)}
+@dataclass(frozen=True)
+class Stage:
+    """Preprocesses chunks: writes a chunk's rows and, last, its notes."""
+
+    staging: str
+    settings: DataSettings
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        chunk, cases = int(item["chunk"]), json.loads(item["cases"])
+        rows, notes = [], []
+        for fields in cases:
+            row, note = _try_case(fields, chunk, self.settings)
+            notes.append(asdict(note))
+            if row is not None:
+                rows.append(row)
+        if rows:
+            shards.stage_table(part_path(self.staging, chunk, "arrow"), shards.to_table(rows))
+        storage.write_text(part_path(self.staging, chunk, "json"), json.dumps(notes))
+        return {"cases": len(cases)}
+
+
+@dataclass(frozen=True)
+class Distribute:
+    """Writes the cases of staged chunks into the folders of their parts."""
+
+    staging: str
+    out: str
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        chunk, place_of = int(item["chunk"]), json.loads(item["places"])
+        table = shards.read_staged(part_path(self.staging, chunk, "arrow"))
+        places = [place_of[name] for name in table.column("case_id").to_pylist()]
+        splits, folds = (np.array(column) for column in zip(*places, strict=True))
+        for split in SPLITS:
+            here = splits == split
+            if here.any():
+                chosen = shards.placed(table.filter(here), split, folds[here])
+                path = part_path(storage.join(self.out, split), chunk, "parquet")
+                shards.write_table(path, chosen)
+        return {"cases": len(places)}
 
 
 def _try_case(
@@ -87,22 +114,3 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
         image_hash=row.get("image_hash", ""),
         digest=shards.digest(row) if row else "",
     )
-
-
-def distribute_chunk(
-    item: dict[str, Any], *, staging: str, out: str, places: Any
-) -> dict[str, Any]:
-    """One task: write the cases of a staged chunk into the folders of their parts."""
-    import ray
-
-    place_of = ray.get(places)
-    chunk = int(item["chunk"])
-    table = shards.read_file(part_path(staging, chunk, "parquet"))
-    place = [place_of[name] for name in table.column("case_id").to_pylist()]
-    splits, folds = np.array([one.split for one in place]), np.array([one.fold for one in place])
-    for split in SPLITS:
-        here = splits == split
-        if here.any():
-            chosen = shards.placed(table.filter(here), split, folds[here])
-            shards.write_table(part_path(storage.join(out, split), chunk, "parquet"), chosen)
-    return {"chunk": chunk}

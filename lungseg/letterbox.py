@@ -75,7 +75,8 @@ def letterbox_mask(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
     target = (geometry.scaled_width, geometry.scaled_height)
     shrinks = geometry.scaled_height < geometry.height or geometry.scaled_width < geometry.width
     area = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    scaled = cv2.resize(mask.astype(np.uint8) * 255, target, interpolation=area)
+    bright = np.ascontiguousarray(mask, bool).view(np.uint8) * np.uint8(255)
+    scaled = cv2.resize(bright, target, interpolation=area)
     square[geometry.content] = scaled > 127
     return square
 

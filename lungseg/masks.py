@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from lungseg import rle
@@ -39,7 +41,7 @@ def read_mask(case: Case, height: int, width: int) -> np.ndarray:
         parts += [rle.decode(text, height, width) for text in case.mask_rle]
     if not parts:
         raise RejectedCase("the case has no mask")
-    mask: np.ndarray = np.logical_or.reduce(parts)
+    mask: np.ndarray = functools.reduce(np.logical_or, parts)
     if not mask.any():
         raise RejectedCase("the mask is empty")
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])

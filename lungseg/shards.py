@@ -54,6 +54,7 @@ _FACTS = {
     "image_hash": pa.string(),
 }
 TENSORS = ("image", "mask")
+_TENSOR_LEAVES = tuple(f"{name}.list.element" for name in TENSORS)
 
 
 def column_names() -> tuple[str, ...]:
@@ -102,8 +103,31 @@ def placed(table: pa.Table, split: str, folds: np.ndarray) -> pa.Table:
 def write_table(path: str, table: pa.Table) -> None:
     """Write one shard, whole or not at all."""
     stream = io.BytesIO()
-    pq.write_table(table, stream, compression="zstd")
+    # Parquet knows no bytes, only int32: splitting their four bytes apart is written twice as fast
+    # as a dictionary, in as much space.
+    pq.write_table(
+        table,
+        stream,
+        compression="zstd",
+        use_dictionary=list(_FACTS),
+        column_encoding=dict.fromkeys(_TENSOR_LEAVES, "BYTE_STREAM_SPLIT"),
+        write_statistics=list(_FACTS),
+    )
     storage.write_bytes(path, stream.getvalue())
+
+
+def stage_table(path: str, table: pa.Table) -> None:
+    """Keep cases until their split is known: Arrow's own format, ten times as fast as Parquet."""
+    stream = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(stream, table.schema, options=options) as writer:
+        writer.write_table(table)
+    storage.write_bytes(path, stream.getvalue())
+
+
+def read_staged(path: str) -> pa.Table:
+    """Cases that were kept by `stage_table`."""
+    return pa.ipc.open_file(pa.BufferReader(storage.read_bytes(path))).read_all()
 
 
 def read_file(path: str, columns: Sequence[str] | None = None) -> pa.Table:

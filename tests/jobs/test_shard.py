@@ -146,7 +146,7 @@ def test_a_killed_job_goes_on_with_the_missing_chunks(
     assert not (out / "dataset.json").exists()
     with pytest.raises(UserError, match="no complete shards"):
         shards.read_info(str(out))
-    staged = sorted((out / "staging").rglob("*.parquet"))
+    staged = sorted((out / "staging").rglob("*.arrow"))
     assert len(staged) == 3
     staged[0].unlink()
     staged[0].with_suffix(".json").unlink()
