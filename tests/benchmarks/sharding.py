@@ -10,7 +10,7 @@ core's images/s against the OpenCV loop's. What the job does beyond that loop: c
 mask at original size as run lengths, two hashes, staging on disk and Parquet.
 
 With `--many` one job runs over that many small films of which 1 % are broken; it prints the rate
-and the memory of driver and workers for each tenth of the work, and checks `rejected.csv`.
+and the memory of driver and workers for each tenth of the decoding, and checks `rejected.csv`.
 """
 
 from __future__ import annotations
@@ -181,12 +181,14 @@ def many(cases: int) -> dict[str, object]:
         with (out / "rejected.csv").open() as lines:
             rejected = {Path(row["path"]).name for row in csv.DictReader(lines)}
     staged = max(sample.chunks for sample in samples)
+    # Later the staged chunks are sorted into the split, and deleted.
+    staging = samples[: 1 + next(i for i, s in enumerate(samples) if s.chunks == staged)]
     tenths = []
     for tenth in range(10):
-        part = [s for s in samples if tenth * staged < s.chunks * 10 <= (tenth + 1) * staged]
+        part = [s for s in staging if tenth * staged < s.chunks * 10 <= (tenth + 1) * staged]
         if not part:
             continue
-        before = [s for s in samples if s.chunks * 10 <= tenth * staged and s.chunks] or part[:1]
+        before = [s for s in staging if s.chunks * 10 <= tenth * staged and s.chunks] or part[:1]
         took, done = part[-1].seconds - before[-1].seconds, part[-1].chunks - before[-1].chunks
         rate = done / staged * cases / took if took else 0.0
         tenths.append({"images_per_second": rate, **part[-1]._asdict()})
