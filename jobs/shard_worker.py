@@ -11,6 +11,7 @@ import numpy as np
 from lungseg import shards, storage
 from lungseg.case import SPLITS, Case
 from lungseg.errors import RejectedCase
+from lungseg.one_core import use_one_core
 from lungseg.preprocess import preprocess, preprocess_phantom
 from lungseg.settings import DataSettings
 
@@ -45,6 +46,7 @@ class Stage:
     settings: DataSettings
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        use_one_core()
         chunk, cases = int(item["chunk"]), json.loads(item["cases"])
         rows, notes = [], []
         for fields in cases:

@@ -51,7 +51,7 @@ class DataSettings(Section):
         le=100,
         description="Clip limit of contrast-limited histogram equalisation; 0: none.",
     )
-    cases_per_shard: int = Field(64, ge=1, description="Cases in one Parquet file.")
+    cases_per_shard: int = Field(32, ge=1, description="Cases in one Parquet file.")
     phantoms: int = Field(120, ge=8, description="Phantoms drawn where no data is given [cases].")
     phantom_size: int = Field(320, ge=64, description="Longer side of a drawn phantom [px].")
     phantom_seed: int = Field(0, ge=0, description="Seed of the phantoms.")

@@ -37,10 +37,10 @@ from lungseg.preprocess import preprocess
 from lungseg.settings import ComputeSettings, DataSettings
 
 SIZE = 256
-CASES = {512: 3000, 1024: 1500, 2000: 600}
+CASES = {512: 4000, 1024: 2500, 2000: 1200}
 """Films of each longer side in px."""
 DRAWN = 32
-LOOPED = 5
+LOOPED = 10
 """The loops on one core see one film in so many."""
 
 
