@@ -1,8 +1,8 @@
 """`lungseg shard`: folders of radiographs to shards, with Ray Data.
 
-The cases are cut into fixed chunks; each chunk is decoded, letterboxed and staged as one Parquet
-file by one task, so the files do not depend on the number of workers and a killed job goes on with
-the chunks that are missing. Only then is the split drawn, over the cases that turned out usable.
+The cases are cut into fixed chunks; each chunk is decoded, letterboxed and staged as one file, so
+the files do not depend on the number of workers and a killed job goes on with the chunks that are
+missing. Only then is the split drawn, over the cases that turned out usable.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import json
 import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from jobs.screen import progress, say
-from jobs.session import resources, silence
 from jobs.shard_worker import Distribute, Note, Stage, part_path
+from jobs.spread import spread
 from lungseg import datasets, duplicates, shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
@@ -30,7 +30,6 @@ from lungseg.stamps import stamps
 
 _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
-_TASKS_FOR_ACTORS = 8
 
 
 def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, Any]:
@@ -140,43 +139,13 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
-        for row in _work(missing, Stage, tasks_per_cpu=16, staging=staging, settings=settings):
+        for row in spread(missing, Stage, tasks_per_cpu=16, staging=staging, settings=settings):
             advance(int(row["cases"]))
     notes: list[Note] = []
     for chunk in chunks:
         text = storage.read_text(part_path(staging, chunk["chunk"], "json"))
         notes += [Note(**note) for note in json.loads(text)]
     return notes
-
-
-def _work(
-    chunks: list[dict[str, Any]],
-    worker: type[Stage | Distribute],
-    *,
-    tasks_per_cpu: int,
-    **arguments: Any,
-) -> Iterator[dict[str, Any]]:
-    """What the workers return for each chunk, on all CPUs of the cluster.
-
-    Ray Data leaves about 0.2 s between two tasks on a CPU and takes 12 ms of the driver for each,
-    so a task does several chunks; and where there are many tasks, actors do them, which start
-    slowly but have their next tasks waiting.
-    """
-    import ray.data
-
-    if not chunks:
-        return
-    cpus = max(1, int(resources()["CPU"]))
-    tasks = min(len(chunks), tasks_per_cpu * cpus)
-    data = ray.data.from_items(chunks, override_num_blocks=tasks)
-    if tasks > _TASKS_FOR_ACTORS * cpus:
-        pool = ray.data.ActorPoolStrategy(min_size=1, max_size=cpus, initial_size=cpus)
-        data = data.map(worker, fn_constructor_kwargs=arguments, compute=pool)
-    else:
-        data = data.map(worker(**arguments).__call__)
-    # Ray warns of each actor pool on standard error (ray issue 53727).
-    with silence():
-        yield from data.iter_rows()
 
 
 def _split(
@@ -210,7 +179,7 @@ def _distribute(usable: Sequence[Note], staging: str, out: str, places: dict[str
     for note in usable:
         of_chunk[note.chunk][note.case_id] = places[note.case_id]
     chunks = [{"chunk": c, "places": json.dumps(own)} for c, own in sorted(of_chunk.items())]
-    for _ in _work(chunks, Distribute, tasks_per_cpu=4, staging=staging, out=out):
+    for _ in spread(chunks, Distribute, tasks_per_cpu=4, staging=staging, out=out):
         pass
 
 
