@@ -79,6 +79,9 @@ def shard(
     data: Data = None,
     layout: Annotated[str | None, typer.Option("--layout", help="Layout of the data.")] = None,
     size: Annotated[int | None, typer.Option("--size", help="Side of the network [px].")] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Folds of the cross-validation.")
+    ] = None,
     preset: Preset = None,
     address: Address = None,
     config: Config = None,
@@ -89,7 +92,12 @@ def shard(
         preset=preset,
         config=config,
         assignments=assignments or (),
-        options={"data.layout": layout, "data.size": size, "compute.address": address},
+        options={
+            "data.layout": layout,
+            "data.size": size,
+            "data.folds": folds,
+            "compute.address": address,
+        },
     )
     from jobs.screen import heading, say
     from jobs.session import session

@@ -15,6 +15,7 @@ from jobs.shard import shard
 from lungseg import shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
+from lungseg.network_input import clahe_of
 from lungseg.settings import EvaluateSettings, Precision, Settings, fingerprint
 
 _COLUMNS_NOT_NEEDED = ("mask", "image_hash")
@@ -82,7 +83,7 @@ def evaluate_data(
     Args:
         models: model folders.
         paths: data sets, as `lungseg shard` takes them.
-        out: folder of the scores; the shards go to `shards-SIZE` below it.
+        out: folder of the scores; the shards go to `shards-SIZE[-clahe-LIMIT]` below it.
         split: "all", or "test" for the cases whose split_hint says so.
         settings: of data, evaluation and precision.
 
@@ -92,11 +93,17 @@ def evaluate_data(
     _refuse_doubles(models)
     tables = []
     for model in models:
-        size = _read_model(model)["size"]
+        info = _read_model(model)
+        size, clahe = info["size"], clahe_of(info)
         data = settings.data.model_copy(
-            update={"size": size, "split": "none" if split == "all" else "hint"}
+            update={
+                "size": size,
+                "clahe": clahe,
+                "split": "none" if split == "all" else "hint",
+                "folds": 1,
+            }
         )
-        folder = storage.join(out, f"shards-{size}")
+        folder = storage.join(out, f"shards-{size}" + (f"-clahe-{clahe:g}" if clahe else ""))
         shard(paths, folder, data)
         tables += evaluate(
             [model],
@@ -138,6 +145,7 @@ def _evaluate_one(
             f"the model {model} takes {segmenter['size']} px, the shards are of {info['size']} px: "
             f"write shards with --size {segmenter['size']}"
         )
+    shards.check_clahe(info, clahe_of(segmenter))
     training = segmenter["training"]
     name = segmenter["architecture"]
     label = f"{name} fold {training['fold']} seed {training['seed']}"

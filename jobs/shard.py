@@ -1,8 +1,8 @@
 """`lungseg shard`: folders of radiographs to shards, with Ray Data.
 
-The cases are cut into fixed chunks; each chunk is decoded, letterboxed and staged as one Parquet
-file by one task, so the files do not depend on the number of workers and a killed job goes on with
-the chunks that are missing. Only then is the split drawn, over the cases that turned out usable.
+The cases are cut into fixed chunks; each chunk is decoded, letterboxed and staged as one file, so
+the files do not depend on the number of workers and a killed job goes on with the chunks that are
+missing. Only then is the split drawn, over the cases that turned out usable.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ import io
 import json
 import math
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from jobs.screen import progress, say
-from jobs.shard_worker import Note, distribute_chunk, part_path, stage_chunk
-from lungseg import datasets, shards, storage
+from jobs.shard_worker import Distribute, Note, Stage, part_path
+from jobs.spread import spread
+from lungseg import datasets, duplicates, shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
 from lungseg.perceptual_hash import near_duplicates
 from lungseg.settings import DataSettings, fingerprint
-from lungseg.split import split_cases
+from lungseg.split import TEST_FOLD, Place, split_cases
+from lungseg.stamps import stamps
 
 _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
@@ -45,7 +47,7 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
         UserError: no usable data, or `out` holds shards of other data or settings.
     """
     items, unmatched = _list_cases(paths, settings)
-    mark = fingerprint(settings, items, sorted(unmatched))
+    mark = fingerprint(settings, items, sorted(unmatched), stamps(_files(items)))
     done = _read_finished(out, mark)
     if done is not None:
         say("         sharded before")
@@ -68,9 +70,14 @@ def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, A
             f"none of the {len(notes)} cases can be used: {_commonest(rejected)} "
             f"(all in {storage.join(out, 'rejected.csv')})"
         )
-    parts = _split(usable, settings)
-    _distribute(sorted({note.chunk for note in usable}), staging, out, parts)
-    info = _info(usable, parts, len(rejected), settings, mark)
+    groups = [
+        [usable[index] for index in group]
+        for group in near_duplicates([note.image_hash for note in usable])
+    ]
+    places = _split(usable, groups, settings)
+    _write_duplicates(out, groups, places)
+    _distribute(usable, staging, out, places)
+    info = _info(usable, places, len(rejected), settings, mark)
     storage.write_text(storage.join(out, shards.INFO), json.dumps(info, indent=2))
     storage.delete(storage.join(out, "staging"))
     return info
@@ -87,12 +94,22 @@ def _list_cases(
     found = datasets.find_cases([storage.absolute(path) for path in paths], layout)
     items = [asdict(case) for case in sorted(found.cases, key=lambda case: case.case_id)]
     random.Random(_MIXING_SEED).shuffle(items)
-    patients = len({case.patient for case in found.cases})
-    say(
-        f"         found {len(items)} cases of {patients} patients"
-        f" ({', '.join(found.layouts)}), {len(found.unmatched)} unmatched files"
-    )
+    for place in found.sets:
+        say(
+            f"         {place.layout}: {place.cases} cases of {place.patients} patients, "
+            f"{place.masks} masks, {place.unmatched} unmatched files in {place.path}"
+        )
+    if len(found.sets) > 1:
+        patients = len({case.patient for case in found.cases})
+        say(
+            f"         together {len(items)} cases of {patients} patients, "
+            f"{len(found.unmatched)} unmatched files"
+        )
     return items, list(found.unmatched)
+
+
+def _files(items: Sequence[dict[str, Any]]) -> list[str]:
+    return [path for item in items if "image" in item for path in (item["image"], *item["masks"])]
 
 
 def _chunks(items: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
@@ -107,28 +124,23 @@ def _read_finished(out: str, mark: str) -> dict[str, Any] | None:
     if not storage.exists(storage.join(out, shards.INFO)):
         return None
     info = shards.read_info(out)
-    if info["fingerprint"] != mark:
+    if info["inputs"] != mark:
         raise UserError(
-            f"{out} holds shards of other data or settings: choose another folder, or delete it"
+            f"{out} holds shards of other data or settings, or films changed since: choose another "
+            "folder, or delete it"
         )
     return info
 
 
 def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -> list[Note]:
-    """Preprocess the chunks that are not staged yet, as Ray Data tasks."""
-    import ray
-
+    """Preprocess the chunks that are not staged yet."""
     total = sum(len(json.loads(chunk["cases"])) for chunk in chunks)
     finished = set(storage.list_files(staging, ".json"))
     missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
-        if missing:
-            data = ray.data.from_items(missing, override_num_blocks=len(missing)).map(
-                stage_chunk, fn_kwargs={"staging": staging, "settings": settings}
-            )
-            for row in data.iter_rows():
-                advance(int(row["cases"]))
+        for row in spread(missing, Stage, tasks_per_cpu=16, staging=staging, settings=settings):
+            advance(int(row["cases"]))
     notes: list[Note] = []
     for chunk in chunks:
         text = storage.read_text(part_path(staging, chunk["chunk"], "json"))
@@ -136,36 +148,39 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     return notes
 
 
-def _split(usable: Sequence[Note], settings: DataSettings) -> dict[str, str]:
+def _split(
+    usable: Sequence[Note], groups: Sequence[Sequence[Note]], settings: DataSettings
+) -> dict[str, Place]:
     if settings.split == "none":
-        return {note.case_id: "test" for note in usable}
-    groups = near_duplicates([note.image_hash for note in usable])
-    alike = [[usable[index].case_id for index in group] for group in groups]
-    if alike:
-        films = sum(map(len, alike))
-        say(f"         {films} films are nearly the same as another, in {len(alike)} groups")
+        return {note.case_id: Place("test", TEST_FOLD) for note in usable}
     return split_cases(
         usable,
         honour_hints=settings.split == "hint",
         val_fraction=settings.val_fraction,
         test_fraction=settings.test_fraction,
         seed=settings.split_seed,
-        alike=alike,
+        folds=settings.folds,
+        alike=[[note.case_id for note in group] for group in groups],
     )
 
 
-def _distribute(chunks: list[int], staging: str, out: str, parts: dict[str, str]) -> None:
-    """Write the staged cases into the folders of their parts, as Ray Data tasks."""
-    import ray
+def _write_duplicates(out: str, groups: Sequence[Sequence[Note]], places: dict[str, Place]) -> None:
+    rows = duplicates.list_duplicates(groups, places)
+    storage.write_text(storage.join(out, duplicates.FILE), duplicates.to_csv(rows))
+    if rows:
+        say(f"         {duplicates.summary(rows)}")
 
+
+def _distribute(usable: Sequence[Note], staging: str, out: str, places: dict[str, Place]) -> None:
+    """Write the staged cases into the folders of their parts."""
     for split in SPLITS:
         storage.delete(storage.join(out, split))
-    items = [{"chunk": chunk} for chunk in chunks]
-    data = ray.data.from_items(items, override_num_blocks=len(items)).map(
-        distribute_chunk,
-        fn_kwargs={"staging": staging, "out": out, "parts": ray.put(parts)},
-    )
-    data.materialize()
+    of_chunk: dict[int, dict[str, Place]] = defaultdict(dict)
+    for note in usable:
+        of_chunk[note.chunk][note.case_id] = places[note.case_id]
+    chunks = [{"chunk": c, "places": json.dumps(own)} for c, own in sorted(of_chunk.items())]
+    for _ in spread(chunks, Distribute, tasks_per_cpu=4, staging=staging, out=out):
+        pass
 
 
 def _write_rejected(out: str, rows: list[dict[str, str]]) -> None:
@@ -184,7 +199,11 @@ def _commonest(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _info(
-    usable: Sequence[Note], parts: dict[str, str], rejected: int, settings: DataSettings, mark: str
+    usable: Sequence[Note],
+    places: dict[str, Place],
+    rejected: int,
+    settings: DataSettings,
+    mark: str,
 ) -> dict[str, Any]:
     sources: dict[str, dict[str, Any]] = {}
     for note in usable:
@@ -192,14 +211,22 @@ def _info(
         entry["cases"] += 1
         if note.mask_convention not in entry["mask_conventions"]:
             entry["mask_conventions"].append(note.mask_convention)
-    counted = Counter(parts.values())
+    counted = Counter(place.split for place in places.values())
+    validating = "val" if settings.folds == 1 else "train"
+    folds = Counter(place.fold for place in places.values() if place.split == validating)
     return {
         "format": shards.FORMAT,
         "size": settings.size,
         "counts": {split: counted[split] for split in SPLITS},
+        "folds": settings.folds,
+        "fold_counts": [folds[fold] for fold in range(settings.folds)],
         "patients": len({note.patient for note in usable}),
         "rejected": rejected,
         "sources": sources,
         "settings": settings.model_dump(mode="json"),
-        "fingerprint": mark,
+        "fingerprint": fingerprint(
+            settings.size,
+            sorted([note.case_id, note.digest, *places[note.case_id]] for note in usable),
+        ),
+        "inputs": mark,
     }

@@ -11,6 +11,7 @@ import numpy as np
 from lungseg import shards, storage
 from lungseg.case import SPLITS, Case
 from lungseg.errors import RejectedCase
+from lungseg.one_core import use_one_core
 from lungseg.preprocess import preprocess, preprocess_phantom
 from lungseg.settings import DataSettings
 
@@ -22,10 +23,12 @@ class Note:
     case_id: str
     patient: str
     source: str
+    finding: str
     split_hint: str
     mask_convention: str
     chunk: int
     image_hash: str = ""
+    digest: str = ""
     reason: str = ""
     path: str = ""
 
@@ -35,19 +38,47 @@ def part_path(folder: str, chunk: int, ending: str) -> str:
     return storage.join(folder, f"part-{chunk:05d}.{ending}")
 
 
-def stage_chunk(item: dict[str, Any], *, staging: str, settings: DataSettings) -> dict[str, Any]:
-    """One task: preprocess a chunk, write its rows and, last, its notes."""
-    chunk, cases = int(item["chunk"]), json.loads(item["cases"])
-    rows, notes = [], []
-    for fields in cases:
-        row, note = _try_case(fields, chunk, settings)
-        notes.append(asdict(note))
-        if row is not None:
-            rows.append(row)
-    if rows:
-        shards.write_table(part_path(staging, chunk, "parquet"), shards.to_table(rows))
-    storage.write_text(part_path(staging, chunk, "json"), json.dumps(notes))
-    return {"chunk": chunk, "cases": len(cases)}
+@dataclass(frozen=True)
+class Stage:
+    """Preprocesses chunks: writes a chunk's rows and, last, its notes."""
+
+    staging: str
+    settings: DataSettings
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        use_one_core()
+        chunk, cases = int(item["chunk"]), json.loads(item["cases"])
+        rows, notes = [], []
+        for fields in cases:
+            row, note = _try_case(fields, chunk, self.settings)
+            notes.append(asdict(note))
+            if row is not None:
+                rows.append(row)
+        if rows:
+            shards.stage_table(part_path(self.staging, chunk, "arrow"), shards.to_table(rows))
+        storage.write_text(part_path(self.staging, chunk, "json"), json.dumps(notes))
+        return {"cases": len(cases)}
+
+
+@dataclass(frozen=True)
+class Distribute:
+    """Writes the cases of staged chunks into the folders of their parts."""
+
+    staging: str
+    out: str
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        chunk, place_of = int(item["chunk"]), json.loads(item["places"])
+        table = shards.read_staged(part_path(self.staging, chunk, "arrow"))
+        places = [place_of[name] for name in table.column("case_id").to_pylist()]
+        splits, folds = (np.array(column) for column in zip(*places, strict=True))
+        for split in SPLITS:
+            here = splits == split
+            if here.any():
+                chosen = shards.placed(table.filter(here), split, folds[here])
+                path = part_path(storage.join(self.out, split), chunk, "parquet")
+                shards.write_table(path, chosen)
+        return {"cases": len(places)}
 
 
 def _try_case(
@@ -59,11 +90,12 @@ def _try_case(
             seed=settings.phantom_seed,
             drawn_size=settings.phantom_size,
             size=settings.size,
+            clahe=settings.clahe,
         )
         return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
     case = Case.from_plain(fields)
     try:
-        row = preprocess(case, settings.size)
+        row = preprocess(case, settings.size, settings.clahe)
     except RejectedCase as error:
         return None, replace(_note(case, {}, chunk), reason=str(error), path=case.image)
     return row, _note(case, row, chunk)
@@ -77,24 +109,10 @@ def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
         case_id=case.case_id,
         patient=f"{source}/{patient}",
         source=source,
+        finding=row.get("finding", case.finding),
         split_hint=case.split_hint,
         mask_convention=convention,
         chunk=chunk,
         image_hash=row.get("image_hash", ""),
+        digest=shards.digest(row) if row else "",
     )
-
-
-def distribute_chunk(item: dict[str, Any], *, staging: str, out: str, parts: Any) -> dict[str, Any]:
-    import ray
-
-    split_of = ray.get(parts)
-    chunk = int(item["chunk"])
-    table = shards.read_file(part_path(staging, chunk, "parquet"))
-    splits = np.array([split_of[name] for name in table.column("case_id").to_pylist()])
-    column = table.schema.get_field_index("split")
-    for split in SPLITS:
-        chosen = table.filter(splits == split)
-        if chosen.num_rows:
-            chosen = chosen.set_column(column, "split", [[split] * chosen.num_rows])
-            shards.write_table(part_path(storage.join(out, split), chunk, "parquet"), chosen)
-    return {"chunk": chunk}

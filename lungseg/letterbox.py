@@ -72,12 +72,54 @@ def letterbox_mask(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
         bool (size, size); a pixel is lung where at least half of its area is.
     """
     square = np.zeros((geometry.size, geometry.size), bool)
-    target = (geometry.scaled_width, geometry.scaled_height)
-    shrinks = geometry.scaled_height < geometry.height or geometry.scaled_width < geometry.width
-    area = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    scaled = cv2.resize(mask.astype(np.uint8) * 255, target, interpolation=area)
-    square[geometry.content] = scaled > 127
+    height, width = geometry.scaled_height, geometry.scaled_width
+    if height < geometry.height or width < geometry.width:
+        square[geometry.content] = _half_covered(np.asarray(mask, bool), height, width)
+    else:
+        plain = mask.astype(np.uint8)
+        square[geometry.content] = cv2.resize(
+            plain, (width, height), interpolation=cv2.INTER_NEAREST
+        )
     return square
+
+
+def _half_covered(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Which cells of a coarser grid lie in the mask with at least half of their area.
+
+    Only the ends of the runs of each row are looked at, which for large films takes a quarter of
+    the time of averaging all pixels. All lengths are whole numbers: rows in units of 1/height of a
+    pixel, columns of 1/width, so that the result is exact.
+
+    Args:
+        mask: bool (H, W).
+        height: cells down, at most H.
+        width: cells across, at most W.
+
+    Returns:
+        bool (height, width).
+    """
+    rows, columns = mask.shape
+    ends = np.empty((rows, columns + 1), bool)
+    ends[:, 0], ends[:, -1] = mask[:, 0], mask[:, -1]
+    np.not_equal(mask[:, 1:], mask[:, :-1], out=ends[:, 1:-1])
+    row, column = np.divmod(np.flatnonzero(ends), columns + 1)
+    sign = 1 - 2 * (np.arange(row.size) % 2)
+    # A row of pixels lies in one row of cells or two; a run covers the rest of the cell it begins
+    # in and all of those after it, until its end takes the same away.
+    above, across = row * height // rows, column * width // columns
+    share = np.minimum((above + 1) * rows - row * height, height)
+    rest = (across + 1) * columns - column * width
+    line = width + 2
+    cell = above * line + across
+    weights = [
+        sign * part * covered
+        for part in (share, height - share)
+        for covered in (rest, columns - rest)
+    ]
+    cells = np.concatenate([cell, cell + 1, cell + line, cell + line + 1])
+    steps = np.bincount(cells, np.concatenate(weights), minlength=(height + 1) * line)
+    area = steps.reshape(-1, line)[:height, :width].cumsum(axis=1)
+    return np.asarray(2 * area >= rows * columns)
 
 
 def restore(probabilities: np.ndarray, geometry: Geometry) -> np.ndarray:

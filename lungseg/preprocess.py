@@ -10,16 +10,18 @@ import numpy as np
 from lungseg import images, masks, phantoms, rle
 from lungseg.case import Case
 from lungseg.errors import RejectedCase
-from lungseg.letterbox import letterbox, letterbox_mask
+from lungseg.letterbox import letterbox_mask
+from lungseg.network_input import network_input
 from lungseg.perceptual_hash import image_hash
 
 
-def preprocess(case: Case, size: int) -> dict[str, Any]:
+def preprocess(case: Case, size: int, clahe: float = 0.0) -> dict[str, Any]:
     """Read, letterbox and describe one case.
 
     Args:
         case: where its files lie.
         size: side of the network's input in px.
+        clahe: clip limit, see `lungseg.network_input`.
 
     Returns:
         A row for `lungseg.shards.to_table`, its `split` still "".
@@ -35,10 +37,12 @@ def preprocess(case: Case, size: int) -> dict[str, Any]:
         raise RejectedCase(f"cannot be read: {error.strerror or error}") from error
     patient = case.patient_id or radiograph.patient_id
     spacing = case.spacing_mm or radiograph.spacing_mm
-    return _row(case, radiograph.pixels, mask, size, patient, spacing)
+    return _row(case, radiograph.pixels, mask, size, clahe, patient, spacing)
 
 
-def preprocess_phantom(index: int, *, seed: int, drawn_size: int, size: int) -> dict[str, Any]:
+def preprocess_phantom(
+    index: int, *, seed: int, drawn_size: int, size: int, clahe: float = 0.0
+) -> dict[str, Any]:
     """Draw the phantom of this index and letterbox it, without any file between."""
     phantom = phantoms.draw(index, seed=seed, size=drawn_size)
     case = Case(
@@ -51,7 +55,7 @@ def preprocess_phantom(index: int, *, seed: int, drawn_size: int, size: int) -> 
         view=phantom.view,
         mask_convention=phantom.mask_convention,
     )
-    return _row(case, phantom.image, phantom.mask, size, phantom.patient_id, None)
+    return _row(case, phantom.image, phantom.mask, size, clahe, phantom.patient_id, None)
 
 
 def _row(
@@ -59,10 +63,11 @@ def _row(
     pixels: np.ndarray,
     mask: np.ndarray,
     size: int,
+    clahe: float,
     patient_id: str,
     spacing: tuple[float, float] | None,
 ) -> dict[str, Any]:
-    square, geometry = letterbox(pixels, size)
+    square, geometry = network_input(pixels, size, clahe)
     small_mask = letterbox_mask(mask, geometry)
     if not small_mask.any():
         raise RejectedCase(f"nothing is left of the mask at {size}×{size} pixels")

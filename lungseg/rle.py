@@ -26,9 +26,12 @@ def encode(mask: np.ndarray) -> str:
     Returns:
         "start length …", "" for an empty mask.
     """
-    flat = np.concatenate([[False], np.asarray(mask, bool).ravel(), [False]])
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    runs = edges.reshape(-1, 2)
+    flat = np.asarray(mask, bool).ravel()
+    if not flat.size:
+        return ""
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    first, last = [0] * bool(flat[0]), [flat.size] * bool(flat[-1])
+    runs = np.concatenate([np.array(first, int), edges, np.array(last, int)]).reshape(-1, 2)
     pairs = np.stack([runs[:, 0] + 1, runs[:, 1] - runs[:, 0]], axis=1)
     return " ".join(map(str, pairs.ravel().tolist()))
 

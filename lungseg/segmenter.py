@@ -20,7 +20,8 @@ import numpy as np
 
 from lungseg import networks, storage
 from lungseg.errors import UserError
-from lungseg.letterbox import Geometry, letterbox, restore
+from lungseg.letterbox import Geometry, restore
+from lungseg.network_input import clahe_of, network_input
 from lungseg.postprocess import clean
 from lungseg.precision import dtype_policy
 from lungseg.settings import Precision
@@ -116,7 +117,7 @@ class Segmenter:
                 f"predict takes a uint8 image (H, W), not {image.dtype} {image.shape}: read files "
                 "with lungseg.images.read"
             )
-        square, geometry = letterbox(image, self.size)
+        square, geometry = network_input(image, self.size, clahe_of(self.info))
         probabilities = self.probabilities(square[None, ..., None])[0]
         return self.mask_at_original_size(probabilities, geometry)[0]
 

@@ -67,8 +67,20 @@ class DataSettings(Section):
     test_fraction: float = Field(
         0.15, gt=0, lt=0.5, description="Part of the patients for the test, when drawn."
     )
-    split_seed: int = Field(0, ge=0, description="Seed of the drawn split.")
-    cases_per_shard: int = Field(64, ge=1, description="Cases in one Parquet file.")
+    split_seed: int = Field(0, ge=0, description="Seed of the drawn split and of the folds.")
+    folds: int = Field(
+        1,
+        ge=1,
+        le=20,
+        description="Folds of the cross-validation; 1: one validation part of val_fraction.",
+    )
+    clahe: float = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Clip limit of contrast-limited histogram equalisation; 0: none.",
+    )
+    cases_per_shard: int = Field(32, ge=1, description="Cases in one Parquet file.")
     phantoms: int = Field(120, ge=8, description="Phantoms drawn where no data is given [cases].")
     phantom_size: int = Field(320, ge=64, description="Longer side of a drawn phantom [px].")
     phantom_seed: int = Field(0, ge=0, description="Seed of the phantoms.")

@@ -70,8 +70,8 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     if not cases:
         first = f", e.g. {unmatched[0][0]}: {unmatched[0][1]}" if unmatched else ""
         raise UserError(f"no image with a mask in {', '.join(paths)}{first}")
-    names = dict.fromkeys(name for found in founds for name in found.layouts)
-    return Found(tuple(cases), tuple(unmatched), tuple(names))
+    sets = tuple(place for found in founds for place in found.sets)
+    return Found(tuple(cases), tuple(unmatched), sets)
 
 
 def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
@@ -91,9 +91,8 @@ def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
             f"the same names, a manifest.csv, or one of the layouts {', '.join(LAYOUTS)}"
         )
     return [
-        replace(
-            chexmask.find(path, images) if name == "chexmask" else LAYOUTS[name].find(path),
-            layouts=(name,),
+        (chexmask.find(path, images) if name == "chexmask" else LAYOUTS[name].find(path)).at(
+            path, name
         )
         for path, name in chosen
     ]

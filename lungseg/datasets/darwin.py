@@ -22,6 +22,17 @@ from lungseg.opencv import cv2
 _V7 = "covid-19-chest-x-ray-dataset"
 _FINDING = re.compile(r"covid|pneumonia|healthy", re.IGNORECASE)
 _PATIENT = re.compile(r"person\d+")
+_FARTHEST = 100_000
+_WRONG = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    cv2.error,
+)
+"""What a file raises that is no Darwin JSON."""
 
 
 def recognise(folder: str) -> bool:
@@ -89,7 +100,7 @@ def draw_lungs(data: bytes) -> np.ndarray:
             mask |= lung
     except RejectedCase:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, cv2.error) as error:
+    except _WRONG as error:
         raise RejectedCase("the mask is no Darwin JSON v1 file") from error
     if not lungs:
         raise RejectedCase("the Darwin file holds no polygon named Lung")
@@ -111,10 +122,15 @@ def _paths(annotation: dict[str, Any]) -> list[np.ndarray]:
         paths = annotation["complex_polygon"]["path"]
     else:
         paths = [annotation["polygon"]["path"], *annotation["polygon"].get("additional_paths", [])]
-    return [
-        np.array([[point["x"], point["y"]] for point in path], np.float64).round().astype(np.int32)
-        for path in paths
-    ]
+    return [_corners(path) for path in paths]
+
+
+def _corners(path: list[dict[str, Any]]) -> np.ndarray:
+    corners = np.array([[point["x"], point["y"]] for point in path], np.float64)
+    # Further out the arithmetic of OpenCV overflows; NaN is no number below the limit either.
+    if not (np.abs(corners) < _FARTHEST).all():
+        raise ValueError("a corner lies far outside the image")
+    return corners.round().astype(np.int32)
 
 
 def _case(document: dict[str, Any], image: str, annotation: str) -> Case:

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lungseg.case import Case
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What was found at one place."""
+
+    path: str
+    layout: str
+    cases: int
+    patients: int
+    """As far as names and lists tell them; DICOM files tell theirs when they are read."""
+    masks: int
+    """Mask files, or run-length masks, of these cases."""
+    unmatched: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +29,25 @@ class Found:
     cases: tuple[Case, ...]
     unmatched: tuple[tuple[str, str], ...] = ()
     """(path, reason) of images without mask, masks without image, and the like."""
-    layouts: tuple[str, ...] = ()
-    """Names of the layouts they were found by."""
+    sets: tuple[DataSet, ...] = ()
+    """The places they were found at."""
+
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """Names of the layouts they were found by."""
+        return tuple(dict.fromkeys(place.layout for place in self.sets))
+
+    def at(self, path: str, layout: str) -> Found:
+        """The same, with the place where it was found."""
+        place = DataSet(
+            path,
+            layout,
+            cases=len(self.cases),
+            patients=len({case.patient for case in self.cases}),
+            masks=sum(len(case.masks) + len(case.mask_rle) for case in self.cases),
+            unmatched=len(self.unmatched),
+        )
+        return replace(self, sets=(place,))
 
 
 class Layout(Protocol):

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from lungseg import segmenter, storage
+from lungseg.network_input import preprocessing
 from lungseg.networks.cost import gflops
 from lungseg.settings import Settings, network_arguments
 from lungseg.training.calibration import BINS, Calibration
@@ -33,7 +34,7 @@ def write_model(
         "size": settings.data.size,
         "threshold": trained.calibration.threshold,
         "min_area_fraction": settings.evaluate.min_area_fraction,
-        "preprocessing": {"letterbox": "black", "scale": "uint8 / 255"},
+        "preprocessing": preprocessing(settings.data.clahe),
         "mask_conventions": facts.pop("mask_conventions"),
         "data_fingerprint": facts.pop("data_fingerprint"),
         "gflops": gflops(trained.model),

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 
 from jobs import shard as module
 from jobs.shard import shard
 from lungseg import rle, shards
 from lungseg.errors import UserError
+from lungseg.network_input import network_input
 from lungseg.settings import DataSettings
+from lungseg.split import TEST_FOLD
 
 pytestmark = pytest.mark.usefixtures("cluster")
 SETTINGS = DataSettings(size=64, cases_per_shard=4, phantoms=12, phantom_size=96)
@@ -27,6 +30,25 @@ def film(index: int) -> tuple[np.ndarray, np.ndarray]:
     mask = np.zeros_like(image)
     mask[20:60, 10:40] = mask[20:60, 55:85] = 255
     return image, mask
+
+
+def write_dicom(path: Path, pixels: np.ndarray, *, patient: str, truncated: bool = False) -> None:
+    dataset = pydicom.Dataset()
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.SOPClassUID = pydicom.uid.DigitalXRayImageStorageForPresentation
+    dataset.SOPInstanceUID = "1.2.3"
+    dataset.Modality, dataset.PhotometricInterpretation = "DX", "MONOCHROME2"
+    dataset.PatientName, dataset.PatientID = "Doe^Jane", patient
+    dataset.PatientBirthDate, dataset.InstitutionName = "19700101", "Mercy Hospital"
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
+    dataset.save_as(path, enforce_file_format=True)
+    if truncated:
+        path.write_bytes(path.read_bytes()[:-4000])
 
 
 @pytest.fixture
@@ -97,6 +119,8 @@ def test_the_same_shards_for_any_chunking_order_and_on_a_second_call(
     other = SETTINGS.model_copy(update={"cases_per_shard": 3})
     second = shard([str(pairs)], str(tmp_path / "b"), other)
     assert first["counts"] == second["counts"]
+    assert first["fingerprint"] == second["fingerprint"]
+    assert first["inputs"] != second["inputs"]
     tables = [shards.read_table(str(tmp_path / name), "all") for name in "ab"]
     assert tables[0]["split"].tolist() == tables[1]["split"].tolist()
     for ours, theirs in zip(tables[0]["image"], tables[1]["image"], strict=True):
@@ -122,13 +146,91 @@ def test_a_killed_job_goes_on_with_the_missing_chunks(
     assert not (out / "dataset.json").exists()
     with pytest.raises(UserError, match="no complete shards"):
         shards.read_info(str(out))
-    staged = sorted((out / "staging").rglob("*.parquet"))
+    staged = sorted((out / "staging").rglob("*.arrow"))
     assert len(staged) == 3
     staged[0].unlink()
     staged[0].with_suffix(".json").unlink()
-    for path in (pairs / "images").iterdir():
-        path.touch()
-    assert sum(shard([str(pairs)], str(out), SETTINGS)["counts"].values()) == 10
+    kept = staged[1].with_suffix(".json")
+    kept.write_text(kept.read_text().replace("unknown", "kept"))
+    info = shard([str(pairs)], str(out), SETTINGS)
+    assert sum(info["counts"].values()) == 10
+    assert set(info["sources"]["data"]["mask_conventions"]) == {"unknown", "kept"}
+
+
+def test_films_changed_in_place_are_noticed(pairs: Path, tmp_path: Path) -> None:
+    before = shard([str(pairs)], str(tmp_path / "a"), SETTINGS)
+    cv2.imwrite(str(pairs / "images" / "c3.png"), 255 - film(3)[0])
+    with pytest.raises(UserError, match="films changed since"):
+        shard([str(pairs)], str(tmp_path / "a"), SETTINGS)
+    after = shard([str(pairs)], str(tmp_path / "b"), SETTINGS)
+    assert after["fingerprint"] != before["fingerprint"]
+    moved = tmp_path / "elsewhere" / "data"
+    shutil.copytree(pairs, moved)
+    assert shard([str(moved)], str(tmp_path / "c"), SETTINGS)["fingerprint"] == after["fingerprint"]
+
+
+def test_what_is_found_is_said_before_and_films_alike_are_listed(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(pairs, other)
+    for part in ("images", "masks"):
+        for index in range(2, 10):
+            (other / part / f"c{index}.png").unlink()
+        (other / part / "c0.png").rename(other / part / "twin.png")
+        shutil.copy(other / part / "c1.png", other / part / "c10.png")
+        shutil.copy(pairs / part / "c8.png", pairs / part / "c11.png")
+    (other / "masks" / "c10.png").unlink()
+    out = tmp_path / "shards"
+    shard([str(pairs), str(other)], str(out), SETTINGS)
+    said = capsys.readouterr().out
+    assert f"pairs: 11 cases of 11 patients, 11 masks, 0 unmatched files in {pairs}" in said
+    assert f"pairs: 2 cases of 2 patients, 2 masks, 1 unmatched files in {other}" in said
+    assert "together 13 cases of 13 patients, 1 unmatched files" in said
+    assert "6 films are nearly the same as another, in 3 groups: 2 between sources" in said
+    with (out / "duplicates.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    groups: dict[str, set[str]] = {}
+    for row in rows:
+        groups.setdefault(row["group"], set()).add(row["case_id"])
+        assert row["across"] == ("" if row["case_id"] in ("c8", "c11") else "sources")
+    assert sorted(map(sorted, groups.values())) == [
+        ["c0", "twin"],
+        ["c11", "c8"],
+        ["data/c1", "other/c1"],
+    ]
+    table = shards.read_table(str(out), "all", ["case_id", "split", "image_hash"])
+    assert table.groupby("image_hash")["split"].nunique().max() == 1
+
+
+def test_clahe_is_recorded_and_seen_in_the_films(pairs: Path, tmp_path: Path) -> None:
+    plain = shard([str(pairs)], str(tmp_path / "a"), SETTINGS)
+    info = shard([str(pairs)], str(tmp_path / "b"), SETTINGS.model_copy(update={"clahe": 2.0}))
+    assert (plain["settings"]["clahe"], info["settings"]["clahe"]) == (0.0, 2.0)
+    assert plain["fingerprint"] != info["fingerprint"]
+    square = shards.read_table(str(tmp_path / "b"), "all")["image"][3][..., 0]
+    np.testing.assert_array_equal(square, network_input(film(3)[0], 64, 2.0)[0])
+
+
+def test_names_in_dicom_files_reach_nothing_that_is_written(pairs: Path, tmp_path: Path) -> None:
+    for index in range(10):
+        (pairs / "images" / f"c{index}.png").unlink()
+        name = pairs / "images" / f"c{index}.dcm"
+        write_dicom(name, film(index)[0], patient=f"PID-{index // 2}", truncated=index == 9)
+    out = tmp_path / "shards"
+    info = shard([str(pairs)], str(out), SETTINGS)
+    assert sum(info["counts"].values()) == 9
+    table = shards.read_table(str(out), "all").set_index("case_id")
+    patients = table["patient_id"]
+    assert patients.str.fullmatch("[0-9a-f]{16}").all()
+    assert patients["c0"] == patients["c1"] != patients["c2"]
+    assert table.groupby("patient_id")["split"].nunique().max() == 1
+    written = table.drop(columns=["image", "mask"]).to_csv()
+    written += "".join(path.read_text() for path in out.iterdir() if path.is_file())
+    for secret in ("Doe", "Jane", "PID-", "19700101", "Mercy"):
+        assert secret not in written
+    again = shard([str(pairs)], str(tmp_path / "again"), SETTINGS)
+    assert again["fingerprint"] == info["fingerprint"]
 
 
 def test_phantoms_are_drawn_without_files(tmp_path: Path) -> None:
@@ -148,7 +250,27 @@ def test_hints_of_a_manifest_are_honoured_or_drawn(pairs: Path, tmp_path: Path) 
     assert info["counts"] == {"train": 5, "val": 2, "test": 3}
     drawn = SETTINGS.model_copy(update={"split": "drawn"})
     info = shard([str(pairs)], str(tmp_path / "b"), drawn)
-    assert info["counts"] == {"train": 6, "val": 2, "test": 2}
+    assert info["counts"] == {"train": 7, "val": 1, "test": 2}
+    assert (info["folds"], info["fold_counts"]) == (1, [1])
+
+
+def test_folds_replace_the_validation_part(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    info = shard([str(pairs)], str(out), SETTINGS.model_copy(update={"folds": 4}))
+    assert info["counts"] == {"train": 8, "val": 0, "test": 2}
+    assert (info["folds"], info["fold_counts"]) == (4, [2, 2, 2, 2])
+    assert not (out / "val").exists()
+    table = shards.read_table(str(out), "all", ["case_id", "split", "fold"])
+    assert len(table) == 10
+    assert set(table["fold"][table["split"] == "test"]) == {TEST_FOLD}
+    for fold in range(4):
+        counts = shards.fold_counts(info, fold)
+        for part in ("train", "val"):
+            split, folds = shards.fold_part(info, part, fold)
+            here = table[(table["split"] == split) & table["fold"].isin(folds)]
+            assert len(here) == counts[part]
+    with pytest.raises(UserError, match="too few for 12 folds"):
+        shard([str(pairs)], str(tmp_path / "b"), SETTINGS.model_copy(update={"folds": 12}))
 
 
 def test_wrong_requests_are_one_line(pairs: Path, tmp_path: Path) -> None:

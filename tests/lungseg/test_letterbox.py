@@ -45,3 +45,35 @@ def test_an_image_already_square_is_untouched(height: int, width: int) -> None:
     square, geometry = letterbox(image, 64)
     np.testing.assert_array_equal(square, image)
     np.testing.assert_array_equal(restore(square.astype(np.float32), geometry), image)
+
+
+def covered(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """By counting: every pixel cut into height × width parts, every cell made of H × W of them."""
+    fine = mask.repeat(height, axis=0).repeat(width, axis=1)
+    cells = fine.reshape(height, mask.shape[0], width, mask.shape[1]).sum(axis=(1, 3))
+    return np.asarray(2 * cells >= mask.size)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(4, 12), st.integers(0, 2**32 - 1))
+def test_a_pixel_is_lung_where_half_of_its_area_is(
+    height: int, width: int, size: int, seed: int
+) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < 0.5
+    geometry = Geometry.fit(height, width, size)
+    if max(height, width) <= size:
+        return
+    square = letterbox_mask(mask, geometry)
+    expected = covered(mask, geometry.scaled_height, geometry.scaled_width)
+    np.testing.assert_array_equal(square[geometry.content], expected)
+    assert square.sum() == expected.sum()
+
+
+def test_half_of_an_area_by_hand() -> None:
+    mask = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0]], bool)
+    # Of the 2.25 pixels of each quarter of 3×3 in 2×2: 1 + 0.5 + 0.5, 0.5, 0.5, 0.
+    np.testing.assert_array_equal(
+        letterbox_mask(mask, Geometry.fit(3, 3, 2)), [[True, False], [False, False]]
+    )
+    np.testing.assert_array_equal(
+        letterbox_mask(np.eye(4, dtype=bool), Geometry.fit(4, 4, 2)), np.eye(2, dtype=bool)
+    )

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from lungseg import rle
@@ -182,3 +184,61 @@ def test_other_json_is_rejected(tmp_path: Path, document: Any, reason: str) -> N
     path.write_text(json.dumps(document))
     with pytest.raises(RejectedCase, match=reason):
         mask_of(str(path))
+
+
+def polygon_file(*corners: tuple[float, float], height: float = 50) -> bytes:
+    path = [{"x": x, "y": y} for x, y in corners]
+    lung = {"name": "Lung", "polygon": {"path": path}}
+    size = {"width": 40, "height": height, "filename": "a.png"}
+    return json.dumps({"image": size, "annotations": [lung]}).encode()
+
+
+def encoded(kind: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(BOTH).convert("L").save(stream, kind)
+    return stream.getvalue()
+
+
+SEEDS = {
+    **{f"a.{kind.lower()}": encoded(kind) for kind in ("PNG", "GIF", "TIFF", "BMP", "JPEG")},
+    "a.json": polygon_file((5, 10), (15, 10), (15, 40)),
+}
+
+
+@settings(max_examples=300, deadline=5000, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(sorted(SEEDS)),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=8),
+    st.integers(0, 10_000),
+)
+@example("a.png", [], 0)
+@example("a.json", [], 0)
+def test_any_bytes_give_a_mask_or_a_reason(
+    tmp_path: Path, name: str, changes: list[tuple[int, int]], cut: int
+) -> None:
+    data = bytearray(SEEDS[name])
+    for position, value in changes:
+        data[position % len(data)] = value
+    (tmp_path / name).write_bytes(data[: cut or None])
+    try:
+        mask = mask_of(str(tmp_path / name))
+    except RejectedCase:
+        return
+    assert mask.shape == (50, 40)
+    assert mask.dtype == bool
+    assert mask.any()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        polygon_file((5, 10), (1e300, 10), (15, 40)),
+        polygon_file((5, 10), (-3e9, 10), (15, 40)),
+        polygon_file((5, 10), (float("nan"), 10), (15, 40)),
+        polygon_file((5, 10), (15, 40), height=float("inf")),
+    ],
+)
+def test_numbers_no_polygon_can_have(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(RejectedCase, match="no Darwin JSON"):
+        mask_of(str(tmp_path / "a.json"))
