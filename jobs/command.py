@@ -219,6 +219,54 @@ def report(
     say(job(folders, target, settings.report))
 
 
+@app.command(epilog=EPILOG)
+def predict(
+    out: Annotated[str, typer.Option("--out", help="Folder of the predictions.")],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Model folder; several make an ensemble.")
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--images", help="Folder, glob, CSV or Parquet list, or file; repeatable."),
+    ] = None,
+    masks: Annotated[
+        bool | None, typer.Option("--masks", help="Write mask PNGs at original size.")
+    ] = None,
+    overlays: Annotated[
+        int | None, typer.Option("--overlays", help="Draw the first N films with their outline.")
+    ] = None,
+    actors: Annotated[
+        str | None, typer.Option("--actors", help="Network processes, MIN:MAX.")
+    ] = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Masks and quality figures for any number of films; goes on where it was cut short."""
+    if not model or not images:
+        raise UserError("predict takes at least one --model and one --images")
+    settings = resolve(
+        config=config,
+        assignments=assignments or (),
+        options={
+            "predict.masks": masks,
+            "predict.overlays": overlays,
+            "predict.actors": actors,
+            "compute.address": address,
+        },
+    )
+    from jobs.predict import predict as job
+    from jobs.predict import tell
+    from jobs.screen import heading
+    from jobs.session import session
+    from lungseg import storage
+
+    with session(settings.compute):
+        heading("predict", out)
+        folders = [storage.absolute(folder) for folder in model]
+        tell(job(folders, images, storage.absolute(out), settings.predict))
+
+
 @app.command()
 def phantoms(
     cases: Annotated[int, typer.Option("--cases", min=1, help="How many.")],
