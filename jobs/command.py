@@ -46,6 +46,9 @@ def run(
     models: Annotated[
         str | None, typer.Option("--models", help="Architectures, with commas between.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Folds of a cross-validation; 1 for none.")
+    ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings of each model.")] = None,
     workers: Workers = None,
     cpus_per_worker: CpusPerWorker = None,
@@ -61,6 +64,7 @@ def run(
         assignments=assignments or (),
         options={
             "models": models,
+            "data.folds": folds,
             "seeds": seeds,
             "compute.workers": workers,
             "compute.cpus_per_worker": cpus_per_worker,
@@ -129,6 +133,9 @@ def train(
     workers: Workers = None,
     cpus_per_worker: CpusPerWorker = None,
     gpus_per_worker: GpusPerWorker = None,
+    fold: Annotated[
+        int, typer.Option("--fold", min=0, help="Fold to validate on, where shards have several.")
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Of weights, order, augmentation.")] = 0,
     preset: Preset = None,
     address: Address = None,
@@ -160,7 +167,7 @@ def train(
 
     with session(settings.compute):
         heading("train", out)
-        job(Training(model, storage.absolute(shards), storage.absolute(out), seed), settings)
+        job(Training(model, storage.absolute(shards), storage.absolute(out), seed, fold), settings)
 
 
 @app.command(epilog=EPILOG)
@@ -235,6 +242,54 @@ def report(
     folders = [storage.absolute(run) for run in runs]
     target = storage.absolute(out) if out else storage.join(folders[0], "report")
     say(job(folders, target, settings.report))
+
+
+@app.command(epilog=EPILOG)
+def predict(
+    out: Annotated[str, typer.Option("--out", help="Folder of the predictions.")],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Model folder; several make an ensemble.")
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option("--images", help="Folder, glob, CSV or Parquet list, or file; repeatable."),
+    ] = None,
+    masks: Annotated[
+        bool | None, typer.Option("--masks", help="Write mask PNGs at original size.")
+    ] = None,
+    overlays: Annotated[
+        int | None, typer.Option("--overlays", help="Draw the first N films with their outline.")
+    ] = None,
+    actors: Annotated[
+        str | None, typer.Option("--actors", help="Network processes, MIN:MAX.")
+    ] = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Masks and quality figures for any number of films; goes on where it was cut short."""
+    if not model or not images:
+        raise UserError("predict takes at least one --model and one --images")
+    settings = resolve(
+        config=config,
+        assignments=assignments or (),
+        options={
+            "predict.masks": masks,
+            "predict.overlays": overlays,
+            "predict.actors": actors,
+            "compute.address": address,
+        },
+    )
+    from jobs.predict import predict as job
+    from jobs.predict import tell
+    from jobs.screen import heading
+    from jobs.session import session
+    from lungseg import storage
+
+    with session(settings.compute):
+        heading("predict", out)
+        folders = [storage.absolute(folder) for folder in model]
+        tell(job(folders, images, storage.absolute(out), settings.predict))
 
 
 @app.command()

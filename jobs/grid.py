@@ -18,8 +18,9 @@ from lungseg.settings import Settings
 def grid(run: str, shards_path: str, settings: Settings) -> list[Training]:
     """All trainings of a run."""
     return [
-        Training(name, shards_path, runfolder.model_folder(run, name, 0, seed), seed)
+        Training(name, shards_path, runfolder.model_folder(run, name, fold, seed), seed, fold)
         for name in settings.models
+        for fold in range(settings.data.folds)
         for seed in range(settings.seeds)
     ]
 

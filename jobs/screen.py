@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -23,14 +33,27 @@ def heading(stage: str, text: str = "") -> None:
     console.print(text, markup=False)
 
 
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar that counts to `total`; the function given advances it."""
+def progress(label: str, total: int, *, rate: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar that counts to `total`; the function given advances it.
+
+    Args:
+        label: what is counted.
+        total: how many there are.
+        rate: show how many a second, and the time left.
+    """
+    further = (_Rate(), TimeRemainingColumn()) if rate else ()
     bar = Progress(
         TextColumn(f"{'':<9}{label}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        *further,
         console=console,
         transient=True,
         disable=not console.is_terminal,

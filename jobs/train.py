@@ -55,6 +55,7 @@ def train(
             f"the shards in {training.shards} are of {info['size']} px, the network is of "
             f"{settings.data.size} px: give --set data.size={info['size']}, or write other shards"
         )
+    shards.check_clahe(info, settings.data.clahe)
     done = finished(training, settings, info)
     if done:
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
@@ -106,7 +107,7 @@ def _run(
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
     low, high = placement.workers
-    cases = info["counts"]
+    cases = shards.fold_counts(info, training.fold)
     if cases["train"] < high:
         raise UserError(
             f"{cases['train']} training cases cannot feed {high} workers: take fewer with --workers"
@@ -136,7 +137,7 @@ def _run(
             checkpoint_config=CheckpointConfig(num_to_keep=2),
             failure_config=FailureConfig(max_failures=settings.train.max_failures),
         ),
-        datasets={split: _read(training.shards, split, info) for split in ("train", "val")},
+        datasets={part: _read(training, part, info) for part in ("train", "val")},
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
     _mend_record(storage.join(training.out, CHECKPOINTS))
@@ -165,11 +166,18 @@ def _mend_record(folder: str) -> None:
         storage.delete(path)
 
 
-def _read(path: str, split: str, info: dict[str, Any]) -> Any:
+def _read(training: Training, part: str, info: dict[str, Any]) -> Any:
+    """The cases of "train" or "val" of a training's fold, as a Ray data set."""
     import ray.data
+    from ray.data.expressions import col
 
-    data = ray.data.read_parquet(shards.files(path, split)).select_columns([*shards.TENSORS])
-    size = info["counts"][split] * len(shards.TENSORS) * info["size"] ** 2
+    split, folds = shards.fold_part(info, part, training.fold)
+    data = ray.data.read_parquet(shards.files(training.shards, split))
+    if info["folds"] > 1:
+        data = data.filter(expr=col("fold").is_in(list(folds)))
+    data = data.select_columns([*shards.TENSORS])
+    cases = shards.fold_counts(info, training.fold)[part]
+    size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
     return data.materialize() if small else data
 

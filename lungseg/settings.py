@@ -97,10 +97,8 @@ class NetworkSettings(Section):
     batch_norm: Literal["fused", "synchronized", "none"] = Field(
         "fused", description="fused is fast and per replica, synchronized spans all replicas."
     )
-    upsampling: Literal["transpose", "nearest"] = Field(
-        "transpose",
-        description="Way up of the U-Net's decoder: Conv2DTranspose, or UpSampling2D with a "
-        "convolution (as many parameters, a fifth slower).",
+    upsampling: Literal["nearest", "transpose"] = Field(
+        "nearest", description="Way up of the U-Net's decoder: UpSampling2D or Conv2DTranspose."
     )
 
 
@@ -182,6 +180,35 @@ class EvaluateSettings(Section):
     batch_size: int = Field(16, ge=1, description="Cases the network sees at a time.")
 
 
+class PredictSettings(Section):
+    """Masks for films without reference."""
+
+    precision: Precision = Field("auto", description="Arithmetic of the networks.")
+    batch_size: int = Field(16, ge=1, description="Films the network sees at a time.")
+    images_per_part: int = Field(64, ge=1, description="Images of one Parquet file.")
+    augment: bool = Field(
+        False, description="Average over a brighter and a darker copy too (three times the work)."
+    )
+    masks: bool = Field(False, description="Write each mask as a PNG of the film's size.")
+    overlays: int = Field(0, ge=0, description="Films drawn with their outline, the first ones.")
+    chexmask: bool = Field(False, description="Write the masks as a table of CheXmask's columns.")
+    low_agreement: float = Field(
+        0.9, ge=0, le=1, description="Films on which the models agree less are flagged [Dice]."
+    )
+    actors: str = Field(
+        "",
+        pattern=r"^(|[1-9]\d*(:[1-9]\d*)?)$",
+        description="Network processes, MIN:MAX; empty: from 1 to one a GPU, or a machine.",
+    )
+    threads: int = Field(
+        0, ge=0, description="Threads of a network process; 0: its share of its machine's CPUs."
+    )
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """What the output depends on; a job may go on with other processes."""
+        return self.model_dump(mode="json", exclude={"actors", "threads"})
+
+
 class ReportSettings(Section):
     """Statistics of the comparison."""
 
@@ -228,6 +255,7 @@ class Settings(Section):
     train: TrainSettings = TrainSettings()  # type: ignore[call-arg]
     augmentation: AugmentationSettings = AugmentationSettings()  # type: ignore[call-arg]
     evaluate: EvaluateSettings = EvaluateSettings()  # type: ignore[call-arg]
+    predict: PredictSettings = PredictSettings()  # type: ignore[call-arg]
     report: ReportSettings = ReportSettings()  # type: ignore[call-arg]
     compute: ComputeSettings = ComputeSettings()  # type: ignore[call-arg]
 

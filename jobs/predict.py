@@ -1,0 +1,249 @@
+"""`lungseg predict`: masks for any number of films, with Ray Data.
+
+The inputs are cut into fixed, numbered chunks; each becomes one part file, written atomically when
+its chunk is through. A part that is there is done, so a killed job goes on with those that are
+missing, and every image is in exactly one part by construction. (Ray Data's own checkpointing was
+left aside: it is beta, deletes its state on success, and would need the inputs' ids in a store of
+its own beside the files that already tell.)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jobs.predict_worker import Network, finish_chunk, prepare_chunk
+from jobs.screen import progress, say
+from jobs.session import resources, silence
+from lungseg import storage
+from lungseg.errors import UserError, WorkError
+from lungseg.prediction.ensemble import Finish, finish_of
+from lungseg.prediction.inputs import Input, find_images
+from lungseg.prediction.parts import (
+    list_parts,
+    part_path,
+    read_part,
+    to_chexmask,
+    write_rejected,
+)
+from lungseg.settings import PredictSettings, fingerprint
+
+_PLAN = "predict.json"
+_MODEL_INFO = "segmenter.json"
+_ACTOR_CPUS = 0.9
+"""Less than a task's CPU: of equal requests Ray Data makes one operator, and the actors decode."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Network processes: how many, and what each takes."""
+
+    smallest: int
+    largest: int
+    cpus: float
+    gpus: float
+    threads: int
+
+
+def predict(
+    models: Sequence[str], images: Sequence[str], out: str, settings: PredictSettings
+) -> dict[str, Any]:
+    """Predict the masks of all images.
+
+    Args:
+        models: model folders; several make an ensemble.
+        images: folders, globs, lists or files (see `lungseg.prediction.inputs`).
+        out: folder of the predictions.
+        settings: of the prediction.
+
+    Returns:
+        The summary: images, done, rejected, flagged, flags, seconds, images_per_second (of this
+        call), network_mb and task_mb (most memory of a process of each kind).
+
+    Raises:
+        UserError: no image or model, or `out` holds predictions of others.
+        WorkError: the work ended with chunks missing.
+    """
+    how = _read_models(models, settings)
+    inputs = find_images(images)
+    say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
+    _claim(out, how, inputs, models, settings)
+    chunks = _chunks(inputs, settings.images_per_part)
+    there = set(list_parts(out))
+    missing = [chunk for chunk in chunks if part_path(out, chunk["chunk"]) not in there]
+    started = time.monotonic()
+    worked = _work(missing, len(inputs), models, out, how, settings) if missing else {}
+    seconds = time.monotonic() - started
+    return _summarise(out, chunks, settings, worked, seconds)
+
+
+def _read_models(models: Sequence[str], settings: PredictSettings) -> Finish:
+    infos = []
+    for model in models:
+        address = storage.join(model, _MODEL_INFO)
+        if not storage.exists(address):
+            raise UserError(f"{model} holds no trained model (no {_MODEL_INFO})")
+        infos.append(json.loads(storage.read_text(address)))
+    weights = [info["sha256"] for info in infos]
+    return finish_of(infos, models, fingerprint(weights, settings.fingerprint_fields()))
+
+
+def _claim(
+    out: str,
+    how: Finish,
+    inputs: Sequence[Input],
+    models: Sequence[str],
+    settings: PredictSettings,
+) -> None:
+    """Note what `out` is for, or refuse it where it is for something else."""
+    plan = {
+        "format": 1,
+        "model": how.fingerprint,
+        "inputs": fingerprint([asdict(item) for item in inputs]),
+        "images": len(inputs),
+        "models": list(models),
+        "settings": settings.fingerprint_fields(),
+    }
+    address = storage.join(out, _PLAN)
+    if not storage.exists(address):
+        if list_parts(out):
+            raise UserError(f"{out} holds Parquet files of something else: choose another folder")
+        storage.write_text(address, json.dumps(plan, indent=2))
+        return
+    before = json.loads(storage.read_text(address))
+    for key, what in (("model", "another model or other settings"), ("inputs", "other images")):
+        if before[key] != plan[key]:
+            raise UserError(f"{out} holds predictions of {what}: choose another folder")
+
+
+def _chunks(inputs: Sequence[Input], size: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "chunk": index,
+            "images": json.dumps([asdict(i) for i in inputs[index * size : (index + 1) * size]]),
+        }
+        for index in range(math.ceil(len(inputs) / size))
+    ]
+
+
+def _work(
+    missing: list[dict[str, Any]],
+    total: int,
+    models: Sequence[str],
+    out: str,
+    how: Finish,
+    settings: PredictSettings,
+) -> dict[str, int]:
+    """Bring the missing chunks through; images done and most memory a kind of process."""
+    import ray
+
+    pool = pool_of(settings, resources(), len(ray.nodes()))
+    peaks: Counter[str] = Counter()
+    todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
+    data = (
+        ray.data.from_items(missing, override_num_blocks=len(missing))
+        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=1)
+        .map(
+            Network,
+            fn_constructor_args=(tuple(models), pool.threads, settings),
+            compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
+            num_cpus=pool.cpus,
+            num_gpus=pool.gpus or None,
+        )
+        .map(
+            finish_chunk,
+            fn_kwargs={"out": out, "how": how, "settings": settings},
+            num_cpus=1,
+        )
+    )
+    with silence(), progress("images", total, rate=True) as advance:
+        advance(total - todo)
+        for row in data.iter_rows():
+            advance(int(row["images"]))
+            peaks["images"] += int(row["images"])
+            for name in ("network_mb", "task_mb"):
+                peaks[name] = max(peaks[name], int(row[name]))
+    return dict(peaks)
+
+
+def pool_of(settings: PredictSettings, have: dict[str, float], nodes: int) -> Pool:
+    """Network processes for a cluster.
+
+    A CPU is always left for the tasks before and after the network: without one the chunks an
+    actor waits for would never come.
+
+    Args:
+        settings: actors and threads.
+        have: CPU and GPU of the cluster.
+        nodes: machines of the cluster.
+    """
+    cpus, gpus = have.get("CPU", 1.0), int(have.get("GPU", 0))
+    smallest, largest = 1, gpus or nodes
+    if settings.actors:
+        numbers = [int(number) for number in settings.actors.split(":")]
+        smallest, largest = numbers[0], numbers[-1]
+        if smallest > largest:
+            raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
+    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, (cpus - 1) / largest)) / 100)
+    threads = settings.threads or max(1, int(cpus // max(largest, nodes)))
+    return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
+
+
+def _summarise(
+    out: str,
+    chunks: Sequence[dict[str, Any]],
+    settings: PredictSettings,
+    worked: dict[str, int],
+    seconds: float,
+) -> dict[str, Any]:
+    rejected: list[dict[str, str]] = []
+    flags: Counter[str] = Counter()
+    done = flagged = 0
+    tables: list[str] = []
+    for chunk in chunks:
+        path = part_path(out, chunk["chunk"])
+        if not storage.exists(path):
+            raise WorkError(f"{path} was not written: the same command goes on from here")
+        table, reasons = read_part(path)
+        rejected += reasons
+        done += len(table)
+        flagged += sum(len(one) > 0 for one in table["flags"])
+        flags.update(flag for one in table["flags"] for flag in one)
+        if settings.chexmask:
+            tables.append(to_chexmask(table).to_csv(index=False, header=not tables))
+    write_rejected(storage.join(out, "rejected.csv"), rejected)
+    if settings.chexmask:
+        storage.write_text(storage.join(out, "chexmask.csv"), "".join(tables))
+    return {
+        "images": done + len(rejected),
+        "done": done,
+        "rejected": len(rejected),
+        "flagged": flagged,
+        "flags": dict(flags.most_common()),
+        "seconds": seconds,
+        "images_per_second": worked.get("images", 0) / max(seconds, 1e-9),
+        "network_mb": worked.get("network_mb", 0),
+        "task_mb": worked.get("task_mb", 0),
+    }
+
+
+def tell(summary: dict[str, Any]) -> None:
+    """Print the summary."""
+    say(
+        f"         {summary['done']} done, {summary['rejected']} rejected, "
+        f"{summary['flagged']} flagged"
+    )
+    if summary["flags"]:
+        say("         " + ", ".join(f"{count} {name}" for name, count in summary["flags"].items()))
+    if summary["network_mb"]:
+        say(
+            f"         {summary['images_per_second']:.1f} images/s; most memory: network process "
+            f"{summary['network_mb']} MiB, task {summary['task_mb']} MiB"
+        )
+    else:
+        say("         predicted before")

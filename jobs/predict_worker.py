@@ -1,0 +1,103 @@
+"""What the processes of `lungseg predict` do with a chunk of images: prepare, predict, finish.
+
+A chunk travels as one row whose payload is pickled, so that Ray Data can neither split nor join
+chunks on their way.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import resource
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lungseg import storage
+from lungseg.errors import RejectedCase
+from lungseg.prediction.ensemble import Ensemble, Finish
+from lungseg.prediction.film import Film, prepare
+from lungseg.prediction.inputs import Input
+from lungseg.prediction.parts import part_path, write_part
+from lungseg.settings import PredictSettings
+
+Row = dict[str, Any]
+
+
+def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
+    """One task: read, decode and letterbox the images of a chunk."""
+    films, rejected = [], []
+    for fields in json.loads(item["images"]):
+        image = Input(**fields)
+        try:
+            films.append(prepare(image, size, clahe))
+        except RejectedCase as error:
+            rejected.append(fields | {"reason": str(error)})
+    return _row(item, films=films, rejected=rejected)
+
+
+class Network:
+    """An actor that holds the networks; one at a time per GPU or CPU share."""
+
+    def __init__(self, models: Sequence[str], threads: int, settings: PredictSettings) -> None:
+        from lungseg.training import replicas
+
+        replicas.set_threads(threads)
+        from lungseg.segmenter import Segmenter
+
+        members = [Segmenter.load(model, settings.precision) for model in models]
+        self._ensemble = Ensemble(members, settings.augment)
+        self._batch_size = settings.batch_size
+
+    def __call__(self, item: Row) -> Row:
+        content = pickle.loads(item["content"])
+        films: list[Film] = content["films"]
+        results = [
+            self._ensemble(
+                np.stack([film.square for film in films[start : start + self._batch_size]])
+            )
+            for start in range(0, len(films), self._batch_size)
+        ]
+        return _row(
+            item,
+            **content,
+            probabilities=[one for result in results for one in result[0]],
+            agreements=[float(one) for result in results for one in result[1]],
+            network_mb=_peak_mb(),
+        )
+
+
+def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings) -> Row:
+    """One task: masks at original size, pictures as asked for and, last, the chunk's part."""
+    from lungseg.prediction.pictures import write_mask, write_overlay
+    from lungseg.prediction.row import finish_film
+
+    content = pickle.loads(item["content"])
+    chunk, rows = int(item["chunk"]), []
+    drawn = chunk * settings.images_per_part
+    for film, probability, agreement in zip(
+        content["films"], content["probabilities"], content["agreements"], strict=True
+    ):
+        row, mask = finish_film(film, probability, agreement, how, settings.low_agreement)
+        rows.append(row)
+        if settings.masks:
+            write_mask(storage.join(out, "masks"), film.image_id, mask)
+        if drawn + len(rows) <= settings.overlays:
+            write_overlay(storage.join(out, "overlays"), film, mask, row["flags"])
+    write_part(part_path(out, chunk), rows, content["rejected"])
+    return {
+        "chunk": chunk,
+        "images": len(rows) + len(content["rejected"]),
+        "network_mb": content["network_mb"],
+        "task_mb": _peak_mb(),
+    }
+
+
+def _row(item: Row, **content: Any) -> Row:
+    return {"chunk": int(item["chunk"]), "content": pickle.dumps(content, protocol=5)}
+
+
+def _peak_mb() -> int:
+    """Most memory that this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,0 +1,53 @@
+"""A network as a function with nothing left to look up: constants for weights, one graph.
+
+Freezing lets TensorFlow fold the normalisations into the convolutions and lay weights out once. It
+runs in a session of its own, whose options and threads touch nothing else in the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
+    """The network in inference mode, with its weights as they are now.
+
+    Args:
+        model: takes (B, H, W, 1) in 0…1, gives (B, H, W, 1).
+        onednn_bfloat16: multiply in bfloat16 on the CPU; the model itself is float32.
+
+    Returns:
+        uint8 (B, H, W, 1) to float32 (B, H, W). One graph serves every B.
+    """
+    _, height, width, channels = model.input_shape
+
+    def call(images: tf.Tensor) -> tf.Tensor:
+        inputs = tf.cast(images, tf.float32) / 255.0
+        return tf.cast(model(inputs, training=False)[..., 0], tf.float32)
+
+    traced = tf.function(call, autograph=False).get_concrete_function(
+        tf.TensorSpec((None, height, width, channels), tf.uint8, name="images")
+    )
+    frozen = convert_variables_to_constants_v2(traced)
+    config = tf.compat.v1.ConfigProto()
+    config.intra_op_parallelism_threads = tf.config.threading.get_intra_op_parallelism_threads()
+    config.inter_op_parallelism_threads = tf.config.threading.get_inter_op_parallelism_threads()
+    config.gpu_options.allow_growth = True
+    if onednn_bfloat16:
+        rewrites = config.graph_options.rewrite_options
+        rewrites.auto_mixed_precision_onednn_bfloat16 = rewriter_config_pb2.RewriterConfig.ON
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.import_graph_def(frozen.graph.as_graph_def(), name="")
+    session = tf.compat.v1.Session(graph=graph, config=config)
+    output, inputs = frozen.outputs[0].name, frozen.inputs[0].name
+    run: Predict = session.make_callable(output, feed_list=[inputs])
+    return run

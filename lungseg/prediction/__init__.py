@@ -1,0 +1,1 @@
+"""From films without reference to rows of masks and quality figures."""

@@ -1,0 +1,101 @@
+"""The table of predictions: Parquet files, one a numbered chunk of the inputs.
+
+A part holds a row for each image that could be used and, in the file's metadata, the images that
+could not, with their reasons. So one atomic write says all there is to say about a chunk.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lungseg import storage
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("path", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("spacing_row", pa.float64()),
+        ("spacing_column", pa.float64()),
+        ("left_rle", pa.string()),
+        ("right_rle", pa.string()),
+        ("area_left", pa.int64()),
+        ("area_right", pa.int64()),
+        ("area_fraction_left", pa.float64()),
+        ("area_fraction_right", pa.float64()),
+        ("parts", pa.int32()),
+        ("probability_inside", pa.float64()),
+        ("probability_border", pa.float64()),
+        ("removed", pa.int64()),
+        ("filled", pa.int64()),
+        ("agreement", pa.float64()),
+        ("flags", pa.list_(pa.string())),
+        ("model", pa.string()),
+    ]
+)
+"""Sizes in px, spacing in mm (NaN where unknown), masks as run lengths (see `lungseg.rle`), areas,
+`removed` and `filled` (by post-processing) in px, probabilities and fractions 0…1."""
+
+_REJECTED = b"lungseg_rejected"
+_CHEXMASK = {
+    "image_id": "image_id",
+    "left_rle": "Left Lung",
+    "right_rle": "Right Lung",
+    "height": "Height",
+    "width": "Width",
+}
+
+
+def part_path(out: str, chunk: int) -> str:
+    """File of a chunk."""
+    return storage.join(out, f"part-{chunk:06d}.parquet")
+
+
+def write_part(
+    path: str, rows: Sequence[dict[str, Any]], rejected: Sequence[dict[str, str]]
+) -> None:
+    """Write a chunk, whole or not at all.
+
+    Args:
+        path: file or URL.
+        rows: of `SCHEMA`.
+        rejected: image_id, path and reason.
+    """
+    schema = SCHEMA.with_metadata({_REJECTED: json.dumps(list(rejected))})
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(rows), schema), sink, compression="zstd")
+    storage.write_bytes(path, sink.getvalue())
+
+
+def read_part(path: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
+    """Rows and rejected images of a part."""
+    table = pq.read_table(io.BytesIO(storage.read_bytes(path)))
+    return table.to_pandas(), json.loads(table.schema.metadata[_REJECTED])
+
+
+def list_parts(out: str) -> list[str]:
+    """Parts that are there, in order."""
+    return storage.list_files(out, ".parquet")
+
+
+def write_rejected(path: str, rejected: Iterable[dict[str, str]]) -> None:
+    """Write `rejected.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ("image_id", "path", "reason"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rejected)
+    storage.write_text(path, text.getvalue())
+
+
+def to_chexmask(table: pd.DataFrame) -> pd.DataFrame:
+    """Predictions under CheXmask's column names; the run lengths are of one convention."""
+    return table[list(_CHEXMASK)].rename(columns=_CHEXMASK)

@@ -1,0 +1,118 @@
+"""Inputs, sides, flags, agreement and parts, by hand-worked values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lungseg.errors import UserError
+from lungseg.prediction.ensemble import Ensemble, finish_of
+from lungseg.prediction.flags import flags
+from lungseg.prediction.inputs import find_images
+from lungseg.prediction.parts import SCHEMA, read_part, write_part
+from lungseg.prediction.sides import sides
+
+
+def test_inputs_are_named_once_each(tmp_path: Path) -> None:
+    for name in ("a.png", "sub/a.png", "sub/b.png", "sub/b.jpg", "notes.txt", ".hidden.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = find_images([str(tmp_path), str(tmp_path / "*.png")])
+    assert [item.image_id for item in found] == ["a", "sub/a", "sub/b.jpg", "sub/b.png"]
+    (tmp_path / "list.csv").write_text("path\nsub/a.png\n")
+    (item,) = find_images([str(tmp_path / "list.csv")])
+    assert item.path == str(tmp_path / "sub/a.png")
+
+
+def test_wrong_inputs_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not there"):
+        find_images([str(tmp_path / "nothing")])
+    with pytest.raises(UserError, match="no image in"):
+        find_images([str(tmp_path)])
+    (tmp_path / "list.csv").write_text("film\na.png\n")
+    with pytest.raises(UserError, match="needs a column image or path"):
+        find_images([str(tmp_path / "list.csv")])
+
+
+def test_the_right_lung_is_at_the_viewers_left() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[5:15, 2:10] = mask[5:15, 18:28] = True
+    left, right, parts = sides(mask)
+    assert (int(left.sum()), int(right.sum()), parts) == (100, 80, 2)
+    mask[10, 10:18] = True
+    left, right, parts = sides(mask)
+    assert parts == 1
+    assert not (left & right).any()
+    assert ((left | right) == mask).all()
+    assert left[:, 18:].sum() == 100
+    only = np.zeros((20, 30), bool)
+    only[5:15, 18:28] = True
+    left, right, parts = sides(only)
+    assert (int(left.sum()), int(right.sum()), parts) == (100, 0, 1)
+    assert sides(np.zeros((4, 4), bool))[2] == 0
+
+
+GOOD: dict[str, Any] = {
+    "area_fraction_left": 0.12,
+    "area_fraction_right": 0.14,
+    "parts": 2,
+    "changed": 0.0,
+    "probability_inside": 0.97,
+    "agreement": 0.97,
+    "coloured": False,
+    "contrast": 50.0,
+    "overlap_rows": 0.95,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, []),
+        ({"area_fraction_left": 0.0, "parts": 1}, ["one-lung"]),
+        ({"parts": 1}, ["lungs-touch"]),
+        ({"area_fraction_left": 0.04}, ["unequal"]),
+        ({"agreement": 0.5}, ["disagreement"]),
+        ({"agreement": float("nan")}, []),
+        ({"coloured": True}, ["colour"]),
+        ({"contrast": -5.0}, ["not-a-chest"]),
+        ({"overlap_rows": 0.1}, ["not-frontal"]),
+    ],
+)
+def test_flags(change: dict[str, Any], expected: list[str]) -> None:
+    assert flags(GOOD | change, 0.9) == expected
+
+
+class _Constant:
+    def __init__(self, output: np.ndarray) -> None:
+        self.output, self.info = output, {"threshold": 0.5}
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        return self.output[: len(images)]
+
+
+def test_agreement_is_the_dice_of_the_members() -> None:
+    one = np.array([[[1, 1], [0, 0]]], np.float32)
+    other = np.array([[[1, 0], [0, 0]]], np.float32)
+    squares = np.zeros((1, 2, 2), np.uint8)
+    mean, agreement = Ensemble([_Constant(one), _Constant(other)])(squares)  # type: ignore[list-item]
+    np.testing.assert_allclose(mean[0], [[1, 0.5], [0, 0]])
+    np.testing.assert_allclose(agreement, [2 / 3], rtol=1e-6)
+    assert np.isnan(Ensemble([_Constant(one)])(squares)[1]).all()  # type: ignore[list-item]
+
+
+def test_members_of_different_sizes_are_refused() -> None:
+    infos = [{"size": size, "threshold": 0.5, "min_area_fraction": 0.0} for size in (64, 128)]
+    with pytest.raises(UserError, match="needs models of one size"):
+        finish_of(infos, ["a", "b"], "f")
+
+
+def test_a_part_tells_its_rejected_images_even_without_rows(tmp_path: Path) -> None:
+    rejected = [{"image_id": "a", "path": "a.png", "reason": "the file is empty"}]
+    write_part(str(tmp_path / "part.parquet"), [], rejected)
+    table, reasons = read_part(str(tmp_path / "part.parquet"))
+    assert reasons == rejected
+    assert list(table.columns) == SCHEMA.names
