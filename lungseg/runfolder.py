@@ -27,7 +27,7 @@ PROVENANCE = "provenance.json"
 _PACKAGES = ("lungseg", "tensorflow", "keras", "ray", "numpy", "opencv-python", "pandas", "pyarrow")
 # What may change from one start of a run to the next: where it runs, and which parts of the
 # comparison are wanted (each training and table is kept by itself).
-_FREE = {"compute", "models", "seeds", "report", "evaluate"}
+_FREE = {"compute", "models", "seeds", "report", "evaluate", "predict"}
 
 
 def model_folder(run: str, model: str, fold: int, seed: int) -> str:
