@@ -60,7 +60,7 @@ def place(compute: ComputeSettings, trainings: int = 1) -> Placement:
         if needed > total:
             beside = f" in {parallel} trainings side by side" if parallel > 1 else ""
             raise UserError(
-                f"{low} workers of {each:g} {kind}s{beside} need {needed:g}, the cluster has "
+                f"{low} workers of {each:g} {kind}s each{beside} need {needed:g}, the cluster has "
                 f"{total:g}: take fewer with --workers, or smaller ones with "
                 f"--{kind.lower()}s-per-worker"
             )
