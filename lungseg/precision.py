@@ -8,6 +8,7 @@ from lungseg.settings import Precision
 
 _CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
 _POLICIES = {
+    "float64": "float64",
     "float32": "float32",
     "bfloat16": "mixed_bfloat16",
     "float16": "mixed_float16",

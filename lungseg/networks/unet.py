@@ -15,7 +15,7 @@ def unet(
     size: int,
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     batch_norm: str = "fused",
-    upsampling: str = "nearest",
+    upsampling: str = "transpose",
 ) -> keras.Model:
     """U-Net (Ronneberger, Fischer, Brox 2015, arXiv 1505.04597) with `same` padding.
 

@@ -40,21 +40,23 @@ class FusedAdam(keras.optimizers.Adam):
             )
 
     def _update(self, variable: Any, gradient: Tensor, take: Tensor, *, index: int) -> None:
-        step = tf.cast(self.iterations + 1, tf.float32)
-        rate = tf.where(take, tf.cast(self.learning_rate, tf.float32), 0.0)
+        dtype, zero, one = gradient.dtype, tf.zeros([], gradient.dtype), tf.ones([], gradient.dtype)
+        step = tf.cast(self.iterations + 1, dtype)
+        rate = tf.where(take, tf.cast(self.learning_rate, dtype), zero)
         if self.weight_decay:
             variable.assign_sub(variable * rate * self.weight_decay)
         # With both betas 1 and a gradient of 0 the moments stay as they are.
-        beta_1, beta_2 = (tf.where(take, beta, 1.0) for beta in (self.beta_1, self.beta_2))
+        betas = tf.constant(self.beta_1, dtype), tf.constant(self.beta_2, dtype)
+        beta_1, beta_2 = (tf.where(take, beta, one) for beta in betas)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=tf.pow(self.beta_1, step),
-            beta2_power=tf.pow(self.beta_2, step),
+            beta1_power=tf.pow(betas[0], step),
+            beta2_power=tf.pow(betas[1], step),
             lr=rate,
             beta1=beta_1,
             beta2=beta_2,
-            epsilon=self.epsilon,
+            epsilon=tf.constant(self.epsilon, dtype),
             grad=gradient,
         )

@@ -150,14 +150,16 @@ def make_train_step(
             share = tf.reduce_sum(losses) / tf.cast(films * count, tf.float32)
             scaled = share * factor
         variables = [variable.value for variable in model.trainable_variables]
-        # One list: a single collective.
+        gradients = tape.gradient(scaled, variables)
+        # One list of one dtype: a single collective.
         mean, *gradients = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [share, *tape.gradient(scaled, variables)]
+            tf.distribute.ReduceOp.SUM, [tf.cast(share, gradients[0].dtype), *gradients]
         )
-        norm = tf.linalg.global_norm(gradients) / factor
+        norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32) / factor
         finite = tf.math.is_finite(norm)
         shrink = tf.minimum(1.0, clip_norm / norm) / factor if clip_norm else 1.0 / factor
-        optimizer.apply_reduced([gradient * shrink for gradient in gradients], finite)
+        gradients = [gradient * tf.cast(shrink, gradient.dtype) for gradient in gradients]
+        optimizer.apply_reduced(gradients, finite)
         guard.follow(mean, finite, seed[1])
         sums = [tf.reduce_sum(losses), tf.reduce_sum(metric(masks, probability))]
         left_out = tf.where(finite, 0.0, 1.0 / count)

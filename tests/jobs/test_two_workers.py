@@ -20,7 +20,7 @@ def settings_for(workers: int, *, batch_norm: str, precision: str) -> Settings:
         options={
             "models": "unet",
             "data.size": SIZE,
-            "network.widths": [4, 8, 16],
+            "network.widths": [4, 8],
             "network.batch_norm": batch_norm,
             "train.epochs": 1,
             "train.batch_size": GLOBAL_BATCH // workers,
@@ -103,8 +103,13 @@ def run(out: Path, workers: int, settings: Settings) -> list[dict[str, np.ndarra
 
 
 @pytest.mark.usefixtures("cluster")
-def test_two_workers_equal_one_in_float32_with_synchronised_statistics(tmp_path: Path) -> None:
-    options = {"batch_norm": "synchronized", "precision": "float32"}
+@pytest.mark.parametrize(("precision", "tolerance"), [("float64", 1e-10), ("float32", 1e-4)])
+def test_two_workers_equal_one_with_synchronised_statistics(
+    tmp_path: Path, precision: str, tolerance: float
+) -> None:
+    """In float32, rounding may put a ReLU's input on the other side of 0: that is no difference
+    of method, which float64 would show as well."""
+    options = {"batch_norm": "synchronized", "precision": precision}
     first, second = run(tmp_path, 2, settings_for(2, **options))
     (alone,) = run(tmp_path, 1, settings_for(1, **options))
     assert first.keys() == second.keys() == alone.keys()
@@ -112,7 +117,7 @@ def test_two_workers_equal_one_in_float32_with_synchronised_statistics(tmp_path:
         np.testing.assert_array_equal(value, second[name], err_msg=name)
     for name, value in alone.items():
         difference = np.abs(first[name].astype(float) - value).max()
-        assert difference <= 1e-4 * np.abs(value).max(), name
+        assert difference <= tolerance * np.abs(value).max(), name
 
 
 @pytest.mark.usefixtures("cluster")
