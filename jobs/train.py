@@ -176,6 +176,8 @@ def _read(training: Training, part: str, info: dict[str, Any]) -> Any:
     if info["folds"] > 1:
         data = data.filter(expr=col("fold").is_in(list(folds)))
     data = data.select_columns([*shards.TENSORS])
+    # Files are read side by side: without it, cases come in another order each time.
+    data.context.execution_options.preserve_order = True
     cases = shards.fold_counts(info, training.fold)[part]
     size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
