@@ -43,7 +43,8 @@ trained = fit(
     resolve(options=options), "unet", seed=0, source=feed.Feed(train, lambda: val, 12, 5),
     report=lambda row, folder: rows.append(row),
 )
-values = {{v.path: np.asarray(v) for v in trained.model.variables + trained.model.optimizer.variables}}
+variables = trained.model.variables + trained.model.optimizer.variables
+values = {{one.path: np.asarray(one) for one in variables}}
 scores = [[row[name] for name in ("loss", "dice", "val_loss", "val_dice")] for row in rows]
 np.savez({out!r}, scores=np.array(scores), **values)
 """
