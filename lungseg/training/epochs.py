@@ -69,7 +69,7 @@ def run_epochs(loop: Loop, report: Report, scratch: str, resume_from: str | None
         One row an epoch, those before the checkpoint included.
 
     Raises:
-        WorkError: the loss is no longer finite.
+        WorkError: the loss is no longer finite, or the checkpoint is of another network.
     """
     model, epochs = loop.model, loop.settings.train.epochs
     best_weights = os.path.join(scratch, checkpoint.BEST)

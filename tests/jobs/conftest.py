@@ -1,4 +1,4 @@
-"""Shared by the tests of trainings: tiny shards, and the workers that Ray Train runs."""
+"""Shared by the tests of trainings: the workers that Ray Train runs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from lungseg.resolve import resolve
-
-SIZE = 32
-
-
-@pytest.fixture(scope="session")
-def tiny_shards(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Shards of 60 phantoms at 32 px: 42 train, 9 validate, 9 test."""
-    from jobs.shard import shard
-
-    options = {"data.size": SIZE, "data.phantoms": 60, "data.phantom_size": 64}
-    folder = str(tmp_path_factory.mktemp("tiny") / "shards")
-    shard([], folder, resolve(options=options | {"data.cases_per_shard": 8}).data)
-    return folder
 
 
 @pytest.fixture
