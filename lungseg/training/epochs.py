@@ -134,15 +134,19 @@ def _epoch(loop: Loop, epoch: int) -> Row:
         "learning_rate": rate,
         "seconds": seconds,
         "images_per_second": films / seconds,
-        "memory_mb": _resident_memory() / 2**20,
+        "memory_mb": _own_memory(),
     }
 
 
-def _resident_memory() -> int:
-    """Bytes of memory that this process holds now (Linux). The peak would hide what is given back
-    after the first epoch, and with it a slow growth below."""
-    with open("/proc/self/statm", encoding="ascii") as numbers:
-        return int(numbers.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def _own_memory() -> float:
+    """MiB of memory that this process holds now, without what it shares with others (Linux).
+
+    The peak would hide what is given back after the first epoch, and with it a slow growth below.
+    """
+    with open("/proc/self/status", encoding="ascii") as lines:
+        facts = dict(line.split(":", 1) for line in lines)
+    held, shared = (int(facts[name].split()[0]) for name in ("VmRSS", "RssShmem"))
+    return (held - shared) / 1024
 
 
 def _train_epoch(loop: Loop, epoch: int, rate: float) -> tuple[float, float, float]:
