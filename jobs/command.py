@@ -26,6 +26,7 @@ from jobs.options import (
 from lungseg.case import SPLITS
 from lungseg.errors import UserError, WorkError
 from lungseg.resolve import resolve
+from lungseg.storage import UNWRITABLE
 
 app = typer.Typer(
     name="lungseg",
@@ -325,6 +326,11 @@ def _status(arguments: list[str]) -> int:
         return 2
     except WorkError as error:
         errors.print(f"lungseg: {error}", markup=False)
+        return 1
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        errors.print(f"lungseg: cannot write {error.filename}: {error.strerror}", markup=False)
         return 1
     except KeyboardInterrupt:
         errors.print("lungseg: stopped; the same command goes on from here", markup=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import re
 from typing import Any
 
 from jobs.follow import Follow
@@ -140,30 +142,38 @@ def _run(
         datasets={part: _read(training, part, info) for part in ("train", "val")},
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
-    _mend_record(storage.join(training.out, CHECKPOINTS))
+    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+    _mend(storage.join(training.out, CHECKPOINTS), found)
     failure = storage.join(training.out, FAILURE)
     storage.delete(failure)
-    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
     done = len(checkpoint.read_history(found)) if found else 0
     with Follow(training.out, settings.train.epochs, training.name, done):
         try:
             trainer.fit()
         except TrainingFailedError as error:
-            raise WorkError(f"{training.name}: {_root(error)}") from error
+            raise WorkError(f"{training.name}: {_explain(error, training.out)}") from error
     if storage.exists(failure):
         raise WorkError(storage.read_text(failure))
 
 
-def _mend_record(folder: str) -> None:
-    """Set Ray's record of checkpoints aside where it was cut short; ours are found without it."""
-    path = storage.join(folder, "checkpoint_manager_snapshot.json")
-    if not storage.exists(path):
-        return
-    try:
-        json.loads(storage.read_text(path))
-    except ValueError:
-        say(f"         {path} was cut short: going on from the newest complete checkpoint")
-        storage.delete(path)
+def _mend(folder: str, found: str | None) -> None:
+    """Tell what was cut short, and set Ray's record of checkpoints aside where it was.
+
+    Args:
+        folder: of the checkpoints.
+        found: the newest complete one, to be gone on from; no record is needed to find it.
+    """
+    short = [path for path in storage.list_folders(folder)[-1:] if path != found]
+    record = storage.join(folder, "checkpoint_manager_snapshot.json")
+    if storage.exists(record):
+        try:
+            json.loads(storage.read_text(record))
+        except ValueError:
+            short.append(record)
+            storage.delete(record)
+    if short:
+        going_on = "going on from the newest complete checkpoint" if found else "starting over"
+        say(f"         {' and '.join(short)} cut short: {going_on}")
 
 
 def _read(training: Training, part: str, info: dict[str, Any]) -> Any:
@@ -176,10 +186,24 @@ def _read(training: Training, part: str, info: dict[str, Any]) -> Any:
     if info["folds"] > 1:
         data = data.filter(expr=col("fold").is_in(list(folds)))
     data = data.select_columns([*shards.TENSORS])
+    # Files are read side by side: without it, cases come in another order each time.
+    data.context.execution_options.preserve_order = True
     cases = shards.fold_counts(info, training.fold)[part]
     size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
     return data.materialize() if small else data
+
+
+def _explain(error: Any, out: str) -> str:
+    """One line on why Ray gave a training up."""
+    line = _root(error)
+    number = re.search(r"\[Errno (\d+)\]", line)
+    if number and int(number[1]) in storage.UNWRITABLE:
+        return (
+            f"{os.strerror(int(number[1]))}, at {out} or in a worker's temporary folder; the last "
+            f"checkpoint stays: mend that, then the same command goes on from there"
+        )
+    return line
 
 
 def _root(error: Any) -> str:

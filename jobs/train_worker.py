@@ -55,6 +55,7 @@ def work(config: WorkerConfig) -> None:
     replicas.set_threads(config.threads)
     import ray.train
 
+    from lungseg.figures.augmentation import write_augmented_samples
     from lungseg.training import checkpoint, finish, trackers
     from lungseg.training.fit import fit
     from lungseg.training.history import write_history
@@ -81,6 +82,11 @@ def work(config: WorkerConfig) -> None:
                 if rank == 0:
                     write_history(storage.join(training.out, "history.csv"), rows)
                     track(row)
+                    if row["epoch"] == 1 and settings.train.augment:
+                        samples = storage.join(training.out, "augmentation.png")
+                        write_augmented_samples(
+                            samples, training.shards, settings.augmentation, training.seed
+                        )
 
             try:
                 trained = fit(

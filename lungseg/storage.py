@@ -7,6 +7,7 @@ file or none. (Object stores publish an object only when its upload is complete.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -14,6 +15,9 @@ from pathlib import Path
 import fsspec
 
 from lungseg.errors import UserError
+
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Numbers of the errors of a storage that is full, read-only or somebody else's."""
 
 
 def is_url(path: str) -> bool:
@@ -98,9 +102,12 @@ def write_bytes(path: str, data: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            # A disk found full while writing is told without a name.
+            raise OSError(error.errno, error.strerror, target) from error
         raise
 
 

@@ -34,6 +34,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def tiny_shards(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Shards of 60 phantoms at 32 px: 42 train, 9 validate, 9 test."""
+    from jobs.shard import shard
+    from lungseg.resolve import resolve
+
+    options = {"data.size": 32, "data.phantoms": 60, "data.phantom_size": 64}
+    folder = str(tmp_path_factory.mktemp("tiny") / "shards")
+    shard([], folder, resolve(options=options | {"data.cases_per_shard": 8}).data)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def real_cases() -> Path:
     """250 real films with masks."""
     folder = REAL / "cxr-real"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lungseg import storage
+from lungseg.errors import WorkError
 
 if TYPE_CHECKING:
     import keras
@@ -94,12 +95,14 @@ def load_variables(folder: str, variables: Sequence[keras.Variable]) -> None:
     """Assign the stored values.
 
     Raises:
-        ValueError: the checkpoint is of another network.
+        WorkError: the checkpoint is of another network.
     """
     state = json.loads(storage.read_text(os.path.join(folder, _STATE)))
     shapes = [list(variable.shape) for variable in variables]
     if [shape for _, shape in state["variables"]] != shapes:
-        raise ValueError(f"the checkpoint {folder} is of another architecture or size")
+        raise WorkError(
+            f"the checkpoint {folder} is of another architecture or size: train into another folder"
+        )
     with np.load(os.path.join(folder, _LAST), allow_pickle=False) as arrays:
         for i, variable in enumerate(variables):
             variable.assign(arrays[f"{i:05d}"])

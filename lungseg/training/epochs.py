@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import tempfile
 import time
@@ -70,7 +69,7 @@ def run_epochs(loop: Loop, report: Report, scratch: str, resume_from: str | None
         One row an epoch, those before the checkpoint included.
 
     Raises:
-        WorkError: the loss is no longer finite.
+        WorkError: the loss is no longer finite, or the checkpoint is of another network.
     """
     model, epochs = loop.model, loop.settings.train.epochs
     best_weights = os.path.join(scratch, checkpoint.BEST)
@@ -135,8 +134,19 @@ def _epoch(loop: Loop, epoch: int) -> Row:
         "learning_rate": rate,
         "seconds": seconds,
         "images_per_second": films / seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mb": _own_memory(),
     }
+
+
+def _own_memory() -> float:
+    """MiB of memory that this process holds now, without what it shares with others (Linux).
+
+    The peak would hide what is given back after the first epoch, and with it a slow growth below.
+    """
+    with open("/proc/self/status", encoding="ascii") as lines:
+        facts = dict(line.split(":", 1) for line in lines)
+    held, shared = (int(facts[name].split()[0]) for name in ("VmRSS", "RssShmem"))
+    return (held - shared) / 1024
 
 
 def _train_epoch(loop: Loop, epoch: int, rate: float) -> tuple[float, float, float]:

@@ -59,7 +59,8 @@ def fit(
         resume_from: local folder of a checkpoint to go on from.
 
     Raises:
-        WorkError: the loss is no longer finite; every worker raises it.
+        WorkError: the loss is no longer finite, or the checkpoint is of another network; every
+            worker raises it.
     """
     train = settings.train
     if train.deterministic:

@@ -18,15 +18,15 @@ COLUMNS = (
     "learning_rate",
     "seconds",
     "images_per_second",
-    "peak_memory_mb",
+    "memory_mb",
 )
 
 Row = dict[str, Any]
 
 
 def write_history(path: str, rows: Sequence[Row]) -> None:
-    """Write `history.csv`; epochs count from 1, Dice and loss are in 0…1, memory is the most
-    that rank 0 has held so far [MiB]."""
+    """Write `history.csv`; epochs count from 1, Dice and loss are in 0…1, memory is what
+    rank 0 holds after the epoch [MiB]."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -54,6 +54,7 @@ def test_missing_and_unusable_inputs(capsys: pytest.CaptureFixture[str], tmp_pat
     train = ["train", "--model", "unet", "--out", out, *SMALL]
     assert "no complete shards" in refuse(capsys, *train, "--shards", nowhere)
     assert "cannot be 0" in refuse(capsys, *train, "--shards", nowhere, "--learning-rate", "0")
+    assert "cannot be -0.1" in refuse(capsys, *train, "--shards", nowhere, "--learning-rate=-0.1")
     assert _status(["shard", "--out", str(tmp_path / "shards"), *SMALL]) == 0
     capsys.readouterr()
     shards = ["--shards", str(tmp_path / "shards")]
@@ -71,6 +72,10 @@ def test_missing_and_unusable_inputs(capsys: pytest.CaptureFixture[str], tmp_pat
     assert "14 training cases cannot feed 300 workers" in refuse(capsys, *train, *shards, *many)
     line = refuse(capsys, *train, *shards, "--workers", "9", "--set", "compute.cpus_per_worker=1")
     assert "9 workers of 1 CPUs each need 9, the cluster has 2" in line
+    line = refuse(capsys, *train, *shards, "--gpus-per-worker", "1")
+    assert "1 workers of 1 GPUs each need 1, the cluster has 0" in line
+    line = refuse(capsys, *train, *shards, "--cpus-per-worker", "64")
+    assert "1 workers of 64 CPUs each need 64, the cluster has 2" in line
 
 
 @pytest.mark.usefixtures("cluster")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lungseg import storage
+from lungseg.errors import WorkError
 from lungseg.resolve import resolve
 from lungseg.training import checkpoint
 from lungseg.training.callbacks import make_callbacks
@@ -90,7 +91,7 @@ def test_a_remote_checkpoint_is_fetched(tmp_path: Path) -> None:
 def test_another_architecture_is_refused(tmp_path: Path) -> None:
     folder = saved(tmp_path, network())
     inputs = keras.Input((5,))
-    with pytest.raises(ValueError, match="another architecture or size"):
+    with pytest.raises(WorkError, match="another architecture or size"):
         checkpoint.load_variables(
             folder, keras.Model(inputs, keras.layers.Dense(3)(inputs)).variables
         )
