@@ -22,13 +22,13 @@ from jobs.screen import progress, say
 from jobs.session import resources, silence
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
+from lungseg.prediction.dicom_seg import check_installed
 from lungseg.prediction.ensemble import Finish, finish_of
 from lungseg.prediction.inputs import Input, find_images
 from lungseg.prediction.parts import (
     list_parts,
     part_path,
-    read_part,
-    to_chexmask,
+    read_flags,
     write_rejected,
 )
 from lungseg.settings import PredictSettings, fingerprint
@@ -69,6 +69,8 @@ def predict(
         UserError: no image or model, or `out` holds predictions of others.
         WorkError: the work ended with chunks missing.
     """
+    if settings.dicom_seg:
+        check_installed()
     how = _read_models(models, settings)
     inputs = find_images(images)
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
@@ -79,7 +81,7 @@ def predict(
     started = time.monotonic()
     worked = _work(missing, len(inputs), models, out, how, settings) if missing else {}
     seconds = time.monotonic() - started
-    return _summarise(out, chunks, settings, worked, seconds)
+    return _summarise(out, chunks, worked, seconds)
 
 
 def _read_models(models: Sequence[str], settings: PredictSettings) -> Finish:
@@ -197,28 +199,22 @@ def pool_of(settings: PredictSettings, have: dict[str, float], nodes: int) -> Po
 def _summarise(
     out: str,
     chunks: Sequence[dict[str, Any]],
-    settings: PredictSettings,
     worked: dict[str, int],
     seconds: float,
 ) -> dict[str, Any]:
     rejected: list[dict[str, str]] = []
     flags: Counter[str] = Counter()
     done = flagged = 0
-    tables: list[str] = []
     for chunk in chunks:
         path = part_path(out, chunk["chunk"])
         if not storage.exists(path):
             raise WorkError(f"{path} was not written: the same command goes on from here")
-        table, reasons = read_part(path)
+        each, reasons = read_flags(path)
         rejected += reasons
-        done += len(table)
-        flagged += sum(len(one) > 0 for one in table["flags"])
-        flags.update(flag for one in table["flags"] for flag in one)
-        if settings.chexmask:
-            tables.append(to_chexmask(table).to_csv(index=False, header=not tables))
+        done += len(each)
+        flagged += sum(len(one) > 0 for one in each)
+        flags.update(flag for one in each for flag in one)
     write_rejected(storage.join(out, "rejected.csv"), rejected)
-    if settings.chexmask:
-        storage.write_text(storage.join(out, "chexmask.csv"), "".join(tables))
     return {
         "images": done + len(rejected),
         "done": done,

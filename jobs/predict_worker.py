@@ -19,7 +19,7 @@ from lungseg.errors import RejectedCase
 from lungseg.prediction.ensemble import Ensemble, Finish
 from lungseg.prediction.film import Film, prepare
 from lungseg.prediction.inputs import Input
-from lungseg.prediction.parts import part_path, write_part
+from lungseg.prediction.parts import part_path, write_chexmask, write_part
 from lungseg.settings import PredictSettings
 
 Row = dict[str, Any]
@@ -70,8 +70,10 @@ class Network:
 
 def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings) -> Row:
     """One task: masks at original size, pictures as asked for and, last, the chunk's part."""
+    from lungseg.prediction.dicom_seg import write_segmentation
     from lungseg.prediction.pictures import write_mask, write_overlay
     from lungseg.prediction.row import finish_film
+    from lungseg.prediction.sides import sides
 
     content = pickle.loads(item["content"])
     chunk, rows = int(item["chunk"]), []
@@ -83,8 +85,13 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         rows.append(row)
         if settings.masks:
             write_mask(storage.join(out, "masks"), film.image_id, mask)
+        if settings.dicom_seg:
+            left, right, _ = sides(mask)
+            write_segmentation(storage.join(out, "seg"), film.image_id, film.path, left, right)
         if drawn + len(rows) <= settings.overlays:
             write_overlay(storage.join(out, "overlays"), film, mask, row["flags"])
+    if settings.chexmask:
+        write_chexmask(storage.join(out, "chexmask"), chunk, rows)
     write_part(part_path(out, chunk), rows, content["rejected"])
     return {
         "chunk": chunk,
