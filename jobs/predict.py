@@ -144,7 +144,8 @@ def _work(
     """Bring the missing chunks through; images done and most memory a kind of process."""
     import ray
 
-    pool = pool_of(settings, resources(), len(ray.nodes()))
+    machines = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    pool = pool_of(settings, [cpus for cpus in machines if cpus], int(resources().get("GPU", 0)))
     peaks: Counter[str] = Counter()
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
@@ -173,26 +174,28 @@ def _work(
     return dict(peaks)
 
 
-def pool_of(settings: PredictSettings, have: dict[str, float], nodes: int) -> Pool:
+def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> Pool:
     """Network processes for a cluster.
 
-    A CPU is always left for the tasks before and after the network: without one the chunks an
-    actor waits for would never come.
+    A CPU is always left for the tasks before and after the network, even when machines are lost
+    and all processes move to the smallest one: without it the chunks that they wait for would
+    never come.
 
     Args:
         settings: actors and threads.
-        have: CPU and GPU of the cluster.
-        nodes: machines of the cluster.
+        machines: CPUs of each machine.
+        gpus: of the whole cluster.
     """
-    cpus, gpus = have.get("CPU", 1.0), int(have.get("GPU", 0))
-    smallest, largest = 1, gpus or nodes
+    machines = machines or [1.0]
+    smallest, largest = 1, gpus or len(machines)
     if settings.actors:
         numbers = [int(number) for number in settings.actors.split(":")]
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, (cpus - 1) / largest)) / 100)
-    threads = settings.threads or max(1, int(cpus // max(largest, nodes)))
+    free = (min(machines) - 1) / largest
+    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, free)) / 100)
+    threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 
 

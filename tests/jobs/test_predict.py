@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from jobs.predict import pool_of, predict
+from jobs.predict import Pool, pool_of, predict
 from lungseg import networks, rle, segmenter
 from lungseg.datasets import chexmask
 from lungseg.errors import UserError
@@ -144,9 +144,11 @@ def test_actors_change_nothing_and_batches_only_rounding(model: str, tmp_path: P
 
 
 def test_a_cpu_is_left_for_the_tasks() -> None:
-    for cpus, actors in ((2.0, "1"), (2.0, "2"), (8.0, "1:4"), (64.0, "4:8")):
-        pool = pool_of(PredictSettings(actors=actors), {"CPU": cpus}, 1)
-        assert pool.largest * pool.cpus <= cpus - 1
+    for machines, actors in (([2.0], "1"), ([2.0, 2.0], "2"), ([8.0], "1:4"), ([64.0, 4.0], "4:8")):
+        pool = pool_of(PredictSettings(actors=actors), machines, 0)
+        assert pool.largest * pool.cpus <= min(machines) - 1
         assert pool.threads >= 1
+    assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
+    assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.9, 1.0, 2)
     with pytest.raises(UserError, match="the first number is the smaller one"):
-        pool_of(PredictSettings(actors="3:2"), {"CPU": 8.0}, 1)
+        pool_of(PredictSettings(actors="3:2"), [8.0], 0)
