@@ -25,6 +25,8 @@ class Radiograph:
     """Distance of neighbouring pixels, (row, column), in mm, where the file tells it."""
     patient_id: str = ""
     """Pseudonym of the DICOM patient, "" where the file tells none; never the id itself."""
+    view: str = ""
+    """DICOM's View Position, "PA", "AP", "LL", …; "" where the file tells none."""
 
 
 def check_size(height: int, width: int, bytes_per_pixel: int = 1) -> None:

@@ -14,6 +14,7 @@ from lungseg.postprocess import clean
 from lungseg.prediction.ensemble import Finish
 from lungseg.prediction.film import Film
 from lungseg.prediction.flags import flags
+from lungseg.prediction.orientation import overlap_rows, spread
 from lungseg.prediction.sides import sides
 
 
@@ -65,7 +66,9 @@ def finish_film(
         "changed": changed,
         "contrast": contrast,
         "coloured": film.coloured,
-        "overlap_rows": _overlap_rows(left, right),
+        "lateral": film.lateral,
+        "overlap_rows": overlap_rows(left, right),
+        "spread": spread(left, right),
     }
     facts["flags"] = flags(judged, low_agreement)
     return facts, mask
@@ -91,10 +94,3 @@ def _look(film: Film, probability: np.ndarray, mask: np.ndarray) -> tuple[float,
         float(probability[edge].mean()),
         around - float(film.square[lung].mean()),
     )
-
-
-def _overlap_rows(left: np.ndarray, right: np.ndarray) -> float:
-    """Common rows of the two lungs, as a fraction of the shorter one's height."""
-    rows = [lung.any(axis=1) for lung in (left, right)]
-    shorter = min(int(np.count_nonzero(one)) for one in rows)
-    return int(np.count_nonzero(rows[0] & rows[1])) / shorter if shorter else math.nan
