@@ -164,8 +164,7 @@ def _work(
             num_cpus=1,
         )
     )
-    with silence(), progress("images", total, rate=True) as advance:
-        advance(total - todo)
+    with silence(), progress("images", total, done=total - todo, rate=True) as advance:
         for row in data.iter_rows():
             advance(int(row["images"]))
             peaks["images"] += int(row["images"])
