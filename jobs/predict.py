@@ -22,7 +22,6 @@ from jobs.screen import progress, say
 from jobs.session import resources, silence
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
-from lungseg.prediction.dicom_seg import check_installed
 from lungseg.prediction.ensemble import Finish, finish_of
 from lungseg.prediction.inputs import Input, find_images
 from lungseg.prediction.parts import (
@@ -70,6 +69,8 @@ def predict(
         WorkError: the work ended with chunks missing.
     """
     if settings.dicom_seg:
+        from lungseg.prediction.dicom_seg import check_installed  # pydicom is slow to import
+
         check_installed()
     how = _read_models(models, settings)
     inputs = find_images(images)

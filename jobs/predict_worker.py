@@ -70,10 +70,8 @@ class Network:
 
 def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings) -> Row:
     """One task: masks at original size, pictures as asked for and, last, the chunk's part."""
-    from lungseg.prediction.dicom_seg import write_segmentation
     from lungseg.prediction.pictures import write_mask, write_overlay
     from lungseg.prediction.row import finish_film
-    from lungseg.prediction.sides import sides
 
     content = pickle.loads(item["content"])
     chunk, rows = int(item["chunk"]), []
@@ -86,8 +84,9 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         if settings.masks:
             write_mask(storage.join(out, "masks"), film.image_id, mask)
         if settings.dicom_seg:
-            left, right, _ = sides(mask)
-            write_segmentation(storage.join(out, "seg"), film.image_id, film.path, left, right)
+            from lungseg.prediction.dicom_seg import write_segmentation
+
+            write_segmentation(storage.join(out, "seg"), film.image_id, film.path, mask)
         if drawn + len(rows) <= settings.overlays:
             write_overlay(storage.join(out, "overlays"), film, mask, row["flags"])
     if settings.chexmask:

@@ -12,6 +12,7 @@ import pydicom
 
 from lungseg import storage
 from lungseg.errors import UserError
+from lungseg.prediction.sides import sides
 
 # SNOMED CT; pydicom's dictionary has no sides.
 _LUNGS = (("Left lung", "44029006"), ("Right lung", "3341006"))
@@ -23,9 +24,7 @@ def check_installed() -> None:
         raise UserError('predict.dicom_seg needs highdicom: pip install "lungseg[dicom-seg]"')
 
 
-def write_segmentation(
-    folder: str, image_id: str, film: str, left: np.ndarray, right: np.ndarray
-) -> bool:
+def write_segmentation(folder: str, image_id: str, film: str, mask: np.ndarray) -> bool:
     """Write `image_id.dcm` with one binary segment a lung (DICOM PS3.3 A.51).
 
     It belongs to the study of its film and, as the standard wants, names the patient as that does.
@@ -34,8 +33,7 @@ def write_segmentation(
         folder: path or URL.
         image_id: name of the file.
         film: path or URL of the film.
-        left: bool (H, W), the patient's left lung.
-        right: bool (H, W).
+        mask: bool (H, W), post-processed.
 
     Returns:
         Whether the film is DICOM; nothing is written where it is not.
@@ -65,7 +63,7 @@ def write_segmentation(
         warnings.simplefilter("ignore")  # about values that the film itself has wrong
         segmentation = hd.seg.Segmentation(
             [pydicom.dcmread(io.BytesIO(data))],
-            np.stack([left, right], axis=-1)[None].astype(np.uint8),
+            np.stack(sides(mask)[:2], axis=-1)[None].astype(np.uint8),
             hd.seg.SegmentationTypeValues.BINARY,
             segments,
             series_instance_uid=hd.UID(),
