@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lungseg import rle
-from lungseg.letterbox import letterbox_mask, restore
+from lungseg.letterbox import restore
 from lungseg.opencv import cv2
 from lungseg.postprocess import clean
 from lungseg.prediction.ensemble import Finish
@@ -79,12 +79,15 @@ def _look(film: Film, probability: np.ndarray, mask: np.ndarray) -> tuple[float,
 
     At the network's size, where all three cost nothing.
     """
-    small = letterbox_mask(mask, film.geometry).view(np.uint8)
-    reach = max(3, film.geometry.size // 16)
+    where, size = film.geometry.content, film.geometry.size
+    small = np.zeros((size, size), np.uint8)
+    shape = (film.geometry.scaled_width, film.geometry.scaled_height)
+    small[where] = cv2.resize(mask.view(np.uint8), shape, interpolation=cv2.INTER_NEAREST)
+    reach = max(3, size // 16)
     wide = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     edge = (small - cv2.erode(small, np.ones((3, 3), np.uint8))).astype(bool)
     within = np.zeros(small.shape, bool)
-    within[film.geometry.content] = True
+    within[where] = True
     lung, ring = small.astype(bool), (wide > small) & within
     if not lung.any():
         return math.nan, math.nan, math.nan

@@ -40,7 +40,7 @@ from lungseg.prediction.parts import list_parts
 from lungseg.segmenter import Segmenter
 from lungseg.settings import ComputeSettings, NetworkSettings, PredictSettings
 
-SIZE, BATCH, DRAWN = 256, 16, 32
+SIZE, BATCH, PART, DRAWN = 256, 16, 32, 32
 FULL: dict[str, Any] = {"widths": [32, 64, 128, 256, 512], "batch_norm": "fused"}
 FULL |= {"upsampling": NetworkSettings().upsampling}
 TINY = FULL | {"widths": [1, 1]}
@@ -92,11 +92,11 @@ def prepare_loop(images: Path) -> None:
 def job(model: str, images: Path, **change: Any) -> float:
     """Seconds an image of a whole job, once it is warm."""
     with tempfile.TemporaryDirectory() as out:
-        settings = PredictSettings(images_per_part=BATCH, batch_size=BATCH, **change)
+        settings = PredictSettings(images_per_part=PART, batch_size=BATCH, **change)
         predict([model], [str(images)], out, settings)
         ends = sorted(os.stat(path).st_mtime for path in list_parts(out))
     first = len(ends) // 5
-    return (ends[-1] - ends[first]) / ((len(ends) - 1 - first) * BATCH)
+    return (ends[-1] - ends[first]) / ((len(ends) - 1 - first) * PART)
 
 
 def network_times(models: dict[str, Any], rounds: int) -> dict[str, float]:
@@ -153,7 +153,7 @@ def _pss_mb(pid: int) -> float:
 
 
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    count, rounds = (480, 1) if arguments.quick else (2000, 3)
+    count, rounds = (960, 1) if arguments.quick else (1920, 3)
     images = folder / "films"
     write_films(images, count, arguments.images)
     write_model(f"{folder}/full", FULL)
