@@ -27,8 +27,7 @@ from lungseg.prediction.inputs import Input, find_images
 from lungseg.prediction.parts import (
     list_parts,
     part_path,
-    read_part,
-    to_chexmask,
+    read_flags,
     write_rejected,
 )
 from lungseg.settings import PredictSettings, fingerprint
@@ -69,6 +68,10 @@ def predict(
         UserError: no image or model, or `out` holds predictions of others.
         WorkError: the work ended with chunks missing.
     """
+    if settings.dicom_seg:
+        from lungseg.prediction.dicom_seg import check_installed  # pydicom is slow to import
+
+        check_installed()
     how = _read_models(models, settings)
     inputs = find_images(images)
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
@@ -79,7 +82,7 @@ def predict(
     started = time.monotonic()
     worked = _work(missing, len(inputs), models, out, how, settings) if missing else {}
     seconds = time.monotonic() - started
-    return _summarise(out, chunks, settings, worked, seconds)
+    return _summarise(out, chunks, worked, seconds)
 
 
 def _read_models(models: Sequence[str], settings: PredictSettings) -> Finish:
@@ -142,7 +145,8 @@ def _work(
     """Bring the missing chunks through; images done and most memory a kind of process."""
     import ray
 
-    pool = pool_of(settings, resources(), len(ray.nodes()))
+    machines = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    pool = pool_of(settings, [cpus for cpus in machines if cpus], int(resources().get("GPU", 0)))
     peaks: Counter[str] = Counter()
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
@@ -161,8 +165,7 @@ def _work(
             num_cpus=1,
         )
     )
-    with silence(), progress("images", total, rate=True) as advance:
-        advance(total - todo)
+    with silence(), progress("images", total, done=total - todo, rate=True) as advance:
         for row in data.iter_rows():
             advance(int(row["images"]))
             peaks["images"] += int(row["images"])
@@ -171,54 +174,50 @@ def _work(
     return dict(peaks)
 
 
-def pool_of(settings: PredictSettings, have: dict[str, float], nodes: int) -> Pool:
+def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> Pool:
     """Network processes for a cluster.
 
-    A CPU is always left for the tasks before and after the network: without one the chunks an
-    actor waits for would never come.
+    A CPU is always left for the tasks before and after the network, even when machines are lost
+    and all processes move to the smallest one: without it the chunks that they wait for would
+    never come.
 
     Args:
         settings: actors and threads.
-        have: CPU and GPU of the cluster.
-        nodes: machines of the cluster.
+        machines: CPUs of each machine.
+        gpus: of the whole cluster.
     """
-    cpus, gpus = have.get("CPU", 1.0), int(have.get("GPU", 0))
-    smallest, largest = 1, gpus or nodes
+    machines = machines or [1.0]
+    smallest, largest = 1, gpus or len(machines)
     if settings.actors:
         numbers = [int(number) for number in settings.actors.split(":")]
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, (cpus - 1) / largest)) / 100)
-    threads = settings.threads or max(1, int(cpus // max(largest, nodes)))
+    free = (min(machines) - 1) / largest
+    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, free)) / 100)
+    threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 
 
 def _summarise(
     out: str,
     chunks: Sequence[dict[str, Any]],
-    settings: PredictSettings,
     worked: dict[str, int],
     seconds: float,
 ) -> dict[str, Any]:
     rejected: list[dict[str, str]] = []
     flags: Counter[str] = Counter()
     done = flagged = 0
-    tables: list[str] = []
     for chunk in chunks:
         path = part_path(out, chunk["chunk"])
         if not storage.exists(path):
             raise WorkError(f"{path} was not written: the same command goes on from here")
-        table, reasons = read_part(path)
+        each, reasons = read_flags(path)
         rejected += reasons
-        done += len(table)
-        flagged += sum(len(one) > 0 for one in table["flags"])
-        flags.update(flag for one in table["flags"] for flag in one)
-        if settings.chexmask:
-            tables.append(to_chexmask(table).to_csv(index=False, header=not tables))
+        done += len(each)
+        flagged += sum(len(one) > 0 for one in each)
+        flags.update(flag for one in each for flag in one)
     write_rejected(storage.join(out, "rejected.csv"), rejected)
-    if settings.chexmask:
-        storage.write_text(storage.join(out, "chexmask.csv"), "".join(tables))
     return {
         "images": done + len(rejected),
         "done": done,

@@ -19,7 +19,7 @@ from lungseg.errors import RejectedCase
 from lungseg.prediction.ensemble import Ensemble, Finish
 from lungseg.prediction.film import Film, prepare
 from lungseg.prediction.inputs import Input
-from lungseg.prediction.parts import part_path, write_part
+from lungseg.prediction.parts import part_path, write_chexmask, write_part
 from lungseg.settings import PredictSettings
 
 Row = dict[str, Any]
@@ -83,8 +83,14 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         rows.append(row)
         if settings.masks:
             write_mask(storage.join(out, "masks"), film.image_id, mask)
+        if settings.dicom_seg:
+            from lungseg.prediction.dicom_seg import write_segmentation
+
+            write_segmentation(storage.join(out, "seg"), film.image_id, film.path, mask)
         if drawn + len(rows) <= settings.overlays:
             write_overlay(storage.join(out, "overlays"), film, mask, row["flags"])
+    if settings.chexmask:
+        write_chexmask(storage.join(out, "chexmask"), chunk, rows)
     write_part(part_path(out, chunk), rows, content["rejected"])
     return {
         "chunk": chunk,

@@ -38,16 +38,24 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "")
 
 
+class _Left(TimeRemainingColumn):
+    def render(self, task: Task) -> Text:
+        return Text.assemble(super().render(task), " left")
+
+
 @contextmanager
-def progress(label: str, total: int, *, rate: bool = False) -> Iterator[Callable[[int], None]]:
+def progress(
+    label: str, total: int, *, done: int = 0, rate: bool = False
+) -> Iterator[Callable[[int], None]]:
     """A bar that counts to `total`; the function given advances it.
 
     Args:
         label: what is counted.
         total: how many there are.
+        done: how many of them are behind us already.
         rate: show how many a second, and the time left.
     """
-    further = (_Rate(), TimeRemainingColumn()) if rate else ()
+    further = (_Rate(), _Left()) if rate else ()
     bar = Progress(
         TextColumn(f"{'':<9}{label}"),
         BarColumn(),
@@ -59,5 +67,5 @@ def progress(label: str, total: int, *, rate: bool = False) -> Iterator[Callable
         disable=not console.is_terminal,
     )
     with bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, completed=done)
         yield lambda steps: bar.advance(task, steps)

@@ -1,7 +1,7 @@
 """A network as a function with nothing left to look up: constants for weights, one graph.
 
-Freezing lets TensorFlow fold the normalisations into the convolutions and lay weights out once. It
-runs in a session of its own, whose options and threads touch nothing else in the process.
+Freezing lets TensorFlow join bias and ReLU to the convolutions and lay weights out once. It runs in
+a session of its own, whose options and threads touch nothing else in the process.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 from lungseg import networks, storage
 from lungseg.errors import UserError
+from lungseg.folded import fold
 from lungseg.frozen import Predict, freeze
 from lungseg.letterbox import Geometry, restore
 from lungseg.network_input import clahe_of, network_input
@@ -41,7 +42,7 @@ class Segmenter:
     info: Mapping[str, Any]
     """The content of `segmenter.json`."""
     run: Predict
-    """The network frozen to constants (see `lungseg.frozen`)."""
+    """The network folded and frozen to constants (see `lungseg.folded`, `lungseg.frozen`)."""
 
     @classmethod
     def load(cls, path: str, precision: Precision = "auto") -> Segmenter:
@@ -73,7 +74,7 @@ class Segmenter:
             local = os.path.join(folder, WEIGHTS)
             storage.write_bytes(local, weights)
             model.load_weights(local)
-        return cls(model, info, freeze(model, onednn_bfloat16=onednn_bfloat16))
+        return cls(model, info, freeze(fold(model), onednn_bfloat16=onednn_bfloat16))
 
     @property
     def size(self) -> int:

@@ -193,7 +193,10 @@ class PredictSettings(Section):
     )
     masks: bool = Field(False, description="Write each mask as a PNG of the film's size.")
     overlays: int = Field(0, ge=0, description="Films drawn with their outline, the first ones.")
-    chexmask: bool = Field(False, description="Write the masks as a table of CheXmask's columns.")
+    chexmask: bool = Field(False, description="Write the masks as tables of CheXmask's columns.")
+    dicom_seg: bool = Field(
+        False, description="Write a DICOM SEG for each film that is DICOM (extra: dicom-seg)."
+    )
     low_agreement: float = Field(
         0.9, ge=0, le=1, description="Films on which the models agree less are flagged [Dice]."
     )

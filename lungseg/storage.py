@@ -42,7 +42,8 @@ def join(*parts: str) -> str:
 
 def _remote(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
     try:
-        filesystem, inner = fsspec.url_to_fs(path)
+        # A cached listing would not know what other processes have written since.
+        filesystem, inner = fsspec.url_to_fs(path, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise UserError(f"cannot reach {path}: {error}") from error
     return filesystem, inner

@@ -33,7 +33,7 @@ def recognise(folder: str) -> bool:
 
 
 def find(folder: str, images: Sequence[str] = ()) -> Found:
-    """Rows of sufficient quality (Dice RCA (Mean) ≥ 0.7) whose image is there.
+    """Rows of sufficient quality (Dice RCA (Mean) ≥ 0.7, or none told) whose image is there.
 
     Args:
         folder: a table, or a folder with tables or with `OriginalResolution/`.
@@ -58,7 +58,7 @@ def find(folder: str, images: Sequence[str] = ()) -> Found:
             image = image_of.get(_tail(row_id))
             if image is None:
                 absent += 1
-            elif not float(row[_QUALITY] or 0) >= MIN_QUALITY:
+            elif row[_QUALITY] and not float(row[_QUALITY]) >= MIN_QUALITY:
                 reason = f"CheXmask's quality estimate {row[_QUALITY]} is below {MIN_QUALITY}"
                 unmatched.append((image, reason))
             else:

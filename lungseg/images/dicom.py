@@ -56,6 +56,7 @@ def decode_dicom(data: bytes) -> Radiograph:
                 pixels=_display(dataset),
                 spacing_mm=_spacing(dataset),
                 patient_id=_pseudonym(dataset),
+                view=str(dataset.get("ViewPosition") or "").strip().upper(),
             )
         except RejectedCase:
             raise

@@ -15,6 +15,7 @@ from lungseg.opencv import cv2
 from lungseg.prediction.inputs import Input
 
 _COLOURED = 12.0  # mean distance of the channels; tinted scans of films stay below
+_LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Film:
     geometry: Geometry
     spacing_mm: tuple[float, float] | None
     coloured: bool
+    lateral: bool
+    """Whether the file names a lateral view (DICOM View Position)."""
     square: np.ndarray
     """uint8 (size, size), the letterboxed film."""
 
@@ -42,7 +45,15 @@ def prepare(item: Input, size: int, clahe: float) -> Film:
         raise RejectedCase(f"the file cannot be read ({error.strerror or error})") from error
     film = decode(data, item.path)
     square, geometry = network_input(film.pixels, size, clahe)
-    return Film(item.image_id, item.path, geometry, film.spacing_mm, _is_coloured(data), square)
+    return Film(
+        item.image_id,
+        item.path,
+        geometry,
+        film.spacing_mm,
+        _is_coloured(data),
+        film.view in _LATERAL,
+        square,
+    )
 
 
 def _is_coloured(data: bytes) -> bool:

@@ -22,6 +22,8 @@ FLAGS: dict[str, str] = {
     "colour": "the file shows colours: no film does",
     "not-a-chest": "the lungs are not darker than what surrounds them",
     "not-frontal": "the lungs do not lie side by side",
+    "upside-down": "the lungs' lower ends lie nearer to the middle than their upper ends",
+    "lateral": "the file says that the view is a lateral one",
 }
 """Every flag and its meaning."""
 
@@ -32,7 +34,7 @@ def flags(facts: Mapping[str, Any], low_agreement: float) -> list[str]:
     Args:
         facts: area_fraction_left, area_fraction_right, parts, changed (of the mask),
             probability_inside, agreement, coloured, contrast (grey levels by which the surroundings
-            are brighter), overlap_rows (common rows of the two lungs, of the shorter one's).
+            are brighter), lateral, overlap_rows and spread (see `lungseg.prediction.orientation`).
         low_agreement: Dice coefficient.
     """
     left, right = facts["area_fraction_left"], facts["area_fraction_right"]
@@ -51,5 +53,7 @@ def flags(facts: Mapping[str, Any], low_agreement: float) -> list[str]:
         "colour": facts["coloured"],
         "not-a-chest": large > 0 and facts["contrast"] < 10,
         "not-frontal": two and facts["overlap_rows"] < 0.6,
+        "upside-down": two and facts["spread"] < 0,
+        "lateral": facts["lateral"],
     }
     return [name for name in FLAGS if hold[name]]

@@ -46,13 +46,17 @@ SCHEMA = pa.schema(
 `removed` and `filled` (by post-processing) in px, probabilities and fractions 0…1."""
 
 _REJECTED = b"lungseg_rejected"
-_CHEXMASK = {
-    "image_id": "image_id",
-    "left_rle": "Left Lung",
-    "right_rle": "Right Lung",
-    "height": "Height",
-    "width": "Width",
-}
+_CHEXMASK = (
+    "image_id",
+    "Dice RCA (Mean)",
+    "Dice RCA (Max)",
+    "Landmarks",
+    "Left Lung",
+    "Right Lung",
+    "Heart",
+    "Height",
+    "Width",
+)
 
 
 def part_path(out: str, chunk: int) -> str:
@@ -82,6 +86,12 @@ def read_part(path: str) -> tuple[pd.DataFrame, list[dict[str, str]]]:
     return table.to_pandas(), json.loads(table.schema.metadata[_REJECTED])
 
 
+def read_flags(path: str) -> tuple[list[list[str]], list[dict[str, str]]]:
+    """Flags of each row, and rejected images, of a part; its masks are not read."""
+    table = pq.read_table(io.BytesIO(storage.read_bytes(path)), columns=["flags"])
+    return table["flags"].to_pylist(), json.loads(table.schema.metadata[_REJECTED])
+
+
 def list_parts(out: str) -> list[str]:
     """Parts that are there, in order."""
     return storage.list_files(out, ".parquet")
@@ -96,6 +106,23 @@ def write_rejected(path: str, rejected: Iterable[dict[str, str]]) -> None:
     storage.write_text(path, text.getvalue())
 
 
-def to_chexmask(table: pd.DataFrame) -> pd.DataFrame:
-    """Predictions under CheXmask's column names; the run lengths are of one convention."""
-    return table[list(_CHEXMASK)].rename(columns=_CHEXMASK)
+def write_chexmask(folder: str, chunk: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Write a chunk as a table of CheXmask's columns, whose run lengths are of one convention.
+
+    What CheXmask has beyond the lungs (its quality estimate, landmarks, the heart) stays empty.
+    `lungseg.datasets.chexmask` reads the folder.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _CHEXMASK, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                "image_id": row["image_id"],
+                "Left Lung": row["left_rle"],
+                "Right Lung": row["right_rle"],
+                "Height": row["height"],
+                "Width": row["width"],
+            }
+        )
+    storage.write_text(storage.join(folder, f"part-{chunk:06d}.csv"), text.getvalue())

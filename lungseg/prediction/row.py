@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from lungseg import rle
-from lungseg.letterbox import letterbox_mask, restore
+from lungseg.letterbox import restore
 from lungseg.opencv import cv2
 from lungseg.postprocess import clean
 from lungseg.prediction.ensemble import Finish
 from lungseg.prediction.film import Film
 from lungseg.prediction.flags import flags
+from lungseg.prediction.orientation import overlap_rows, spread
 from lungseg.prediction.sides import sides
 
 
@@ -65,7 +66,9 @@ def finish_film(
         "changed": changed,
         "contrast": contrast,
         "coloured": film.coloured,
-        "overlap_rows": _overlap_rows(left, right),
+        "lateral": film.lateral,
+        "overlap_rows": overlap_rows(left, right),
+        "spread": spread(left, right),
     }
     facts["flags"] = flags(judged, low_agreement)
     return facts, mask
@@ -76,12 +79,15 @@ def _look(film: Film, probability: np.ndarray, mask: np.ndarray) -> tuple[float,
 
     At the network's size, where all three cost nothing.
     """
-    small = letterbox_mask(mask, film.geometry).view(np.uint8)
-    reach = max(3, film.geometry.size // 16)
+    where, size = film.geometry.content, film.geometry.size
+    small = np.zeros((size, size), np.uint8)
+    shape = (film.geometry.scaled_width, film.geometry.scaled_height)
+    small[where] = cv2.resize(mask.view(np.uint8), shape, interpolation=cv2.INTER_NEAREST)
+    reach = max(3, size // 16)
     wide = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     edge = (small - cv2.erode(small, np.ones((3, 3), np.uint8))).astype(bool)
     within = np.zeros(small.shape, bool)
-    within[film.geometry.content] = True
+    within[where] = True
     lung, ring = small.astype(bool), (wide > small) & within
     if not lung.any():
         return math.nan, math.nan, math.nan
@@ -91,10 +97,3 @@ def _look(film: Film, probability: np.ndarray, mask: np.ndarray) -> tuple[float,
         float(probability[edge].mean()),
         around - float(film.square[lung].mean()),
     )
-
-
-def _overlap_rows(left: np.ndarray, right: np.ndarray) -> float:
-    """Common rows of the two lungs, as a fraction of the shorter one's height."""
-    rows = [lung.any(axis=1) for lung in (left, right)]
-    shorter = min(int(np.count_nonzero(one)) for one in rows)
-    return int(np.count_nonzero(rows[0] & rows[1])) / shorter if shorter else math.nan

@@ -21,13 +21,15 @@ def sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
         Left and right lung, bool (H, W), and the number of parts (0, 1 or 2).
     """
     nothing = np.zeros_like(mask)
-    pixels = np.ascontiguousarray(mask).view(np.uint8)
-    count, labels, _, centres = cv2.connectedComponentsWithStats(pixels, connectivity=8)
-    if count == 1:
+    if not mask.any():
         return nothing, nothing, 0
-    if count >= 3:
-        left = labels == 1 + int(np.argmax(centres[1:, 0]))
-        return left, mask & ~left, count - 1
+    pixels = np.ascontiguousarray(mask).astype(np.uint8)
+    row, column = divmod(int(pixels.argmax()), mask.shape[1])
+    cv2.floodFill(pixels, None, (column, row), 2, flags=8)
+    one, other = pixels == 2, pixels == 1
+    if other.any():
+        left, right = (one, other) if _centre(one) > _centre(other) else (other, one)
+        return left, right, 2
     columns = np.flatnonzero(mask.any(axis=0))
     first, last, middle = int(columns[0]), int(columns[-1]) + 1, mask.shape[1] // 2
     share_left = float(mask[:, middle:].sum() / mask.sum())
@@ -38,3 +40,9 @@ def sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     left = mask.copy()
     left[:, : first + third + int(np.argmin(heights))] = False
     return left, mask & ~left, 1
+
+
+def _centre(part: np.ndarray) -> float:
+    """Mean column."""
+    columns = part.sum(axis=0)
+    return float(np.arange(columns.size) @ columns / columns.sum())

@@ -1,12 +1,15 @@
-"""How fast `lungseg predict` is, against its parts alone and against PyTorch.
+"""How fast `lungseg predict` is, against its parts alone and against PyTorch and OpenVINO.
 
-    python tests/benchmarks/inference.py --json inference.json [--quick]
+    python tests/benchmarks/inference.py --json inference.json [--images FOLDER] [--quick]
 
-Each round times, one after the other on the same phantoms: a loop of `cv2.imread` and `cv2.resize`
-(one core); our decode and letterbox (one core); the frozen network on a ready array (all cores);
-PyTorch eager, channels-last, bfloat16; and the whole job on a local Ray cluster, with the start of
-its processes counted. The network is the 8 M U-Net with random weights. Peers that are not
-installed, and what is not measured here, are null.
+Each round times, one after the other on the same films (phantoms of 512 px, or those of a folder,
+linked under many names): a loop of `cv2.imread` and `cv2.resize` on one core; our decode and
+letterbox on one core; the 8 M U-Net, frozen, on a ready array and all cores; the same network with
+the same weights in PyTorch eager, `torch.compile` and OpenVINO, bfloat16 all; and the whole job on
+a local Ray cluster, with that network, with two processes of it, and with one of near-zero cost.
+A job's time is that of its parts after the first fifth, when all its processes are warm. Memory is
+that of a whole command with all its processes (proportional set size, peak), one call for each
+number of images. Peers that are not installed are null.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,19 +29,22 @@ from typing import Any
 import cv2
 import keras
 import numpy as np
+from inference_peers import openvino, torch_compile, torch_eager
 
 from jobs.predict import predict
 from jobs.session import session
 from lungseg import networks, phantoms, segmenter
 from lungseg.prediction.film import prepare
 from lungseg.prediction.inputs import find_images
+from lungseg.prediction.parts import list_parts
 from lungseg.segmenter import Segmenter
-from lungseg.settings import ComputeSettings, PredictSettings
+from lungseg.settings import ComputeSettings, NetworkSettings, PredictSettings
 
-SIZE = 256
-WIDTHS = [32, 64, 128, 256, 512]
-BATCH = 16
-DRAWN = 32
+SIZE, BATCH, PART, DRAWN = 256, 16, 32, 32
+FULL: dict[str, Any] = {"widths": [32, 64, 128, 256, 512], "batch_norm": "fused"}
+FULL |= {"upsampling": NetworkSettings().upsampling}
+TINY = FULL | {"widths": [1, 1]}
+CORES = os.cpu_count() or 1
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -45,20 +53,29 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def write_films(folder: Path, count: int, side: int) -> None:
-    """Phantoms as PNG, each drawn once and linked under many names."""
-    rows = phantoms.write(range(DRAWN), str(folder), seed=0, size=side)
-    for index in range(DRAWN, count):
-        source = folder / "images" / Path(rows[index % DRAWN]["image"]).name
-        os.link(source, folder / "images" / f"copy_{index:06d}.png")
+def write_films(folder: Path, count: int, source: str | None) -> None:
+    """Films linked under many names: those of a folder, or phantoms of 512 px."""
+    if source is None:
+        drawn = folder.parent / "drawn"
+        if not drawn.exists():
+            phantoms.write(range(DRAWN), str(drawn), seed=0, size=512)
+        source = str(drawn / "images")
+    paths = [item.path for item in find_images([source])]
+    folder.mkdir()
+    for index in range(count):
+        path = Path(paths[index % len(paths)])
+        link = folder / f"film_{index:06d}{path.suffix}"
+        try:
+            os.link(path, link)
+        except OSError:
+            link.symlink_to(path)
 
 
-def write_model(folder: str, widths: list[int]) -> None:
-    arguments = {"widths": widths, "batch_norm": "fused", "upsampling": "nearest"}
+def write_model(folder: str, arguments: dict[str, Any]) -> None:
+    keras.utils.set_random_seed(0)
     info: dict[str, Any] = {"architecture": "unet", "arguments": arguments, "size": SIZE}
     model = networks.build("unet", size=SIZE, **arguments)
     segmenter.save(folder, model, info | {"threshold": 0.5, "min_area_fraction": 0.005})
-    keras.backend.clear_session()
 
 
 def opencv_loop(images: Path) -> None:
@@ -72,100 +89,141 @@ def prepare_loop(images: Path) -> None:
         prepare(item, SIZE, 0.0)
 
 
-def torch_unet() -> Callable[[np.ndarray], object] | None:
-    """The same U-Net in PyTorch eager, None where PyTorch is not installed."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    from torch import nn
-
-    def block(inputs: int, outputs: int) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for channels in (inputs, outputs):
-            layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False)]
-            layers += [nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-        return nn.Sequential(*layers)
-
-    class UNet(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            down = zip([1, *WIDTHS[:-1]], WIDTHS, strict=True)
-            self.down = nn.ModuleList(block(a, b) for a, b in down)
-            pairs = list(zip(WIDTHS[:0:-1], WIDTHS[-2::-1], strict=True))
-            self.up = nn.ModuleList(block(a + b, b) for a, b in pairs)
-            self.head = nn.Conv2d(WIDTHS[0], 1, 1)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            skips = []
-            for index, level in enumerate(self.down):
-                x = level(nn.functional.max_pool2d(x, 2) if index else x)
-                skips.append(x)
-            for level, skip in zip(self.up, skips[-2::-1], strict=True):
-                wide = nn.functional.interpolate(x, scale_factor=2, mode="nearest")
-                x = level(torch.cat([wide, skip], 1))
-            return torch.sigmoid(self.head(x))
-
-    model = UNet().eval().to(memory_format=torch.channels_last)
-
-    def run(images: np.ndarray) -> object:
-        inputs = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return model(inputs.contiguous(memory_format=torch.channels_last))
-
-    return run
-
-
-def one_round(folder: Path, model: str, count: int) -> dict[str, float]:
-    """Seconds an image of each way."""
-    images = folder / "images"
-    ready = np.random.default_rng(0).integers(0, 255, (BATCH, SIZE, SIZE, 1), np.uint8)
-    net, peer = Segmenter.load(model).probabilities, torch_unet()
-    times = {
-        "opencv": seconds(lambda: opencv_loop(images)) / count,
-        "prepare": seconds(lambda: prepare_loop(images)) / count,
-    }
-    for name, run in (("net", net), ("torch_eager", peer)):
-        if run is None:
-            continue
-        run(ready)
-        times[name] = statistics.median(seconds(lambda run=run: run(ready)) for _ in range(5))
-        times[name] /= BATCH
+def job(model: str, images: Path, **change: Any) -> float:
+    """Seconds an image of a whole job, once it is warm."""
     with tempfile.TemporaryDirectory() as out:
-        settings = PredictSettings(images_per_part=32, batch_size=BATCH)
-        times["job"] = seconds(lambda: predict([model], [str(images)], out, settings)) / count
-    return times
+        settings = PredictSettings(images_per_part=PART, batch_size=BATCH, **change)
+        predict([model], [str(images)], out, settings)
+        ends = sorted(os.stat(path).st_mtime for path in list_parts(out))
+    first = len(ends) // 5
+    return (ends[-1] - ends[first]) / ((len(ends) - 1 - first) * PART)
+
+
+def network_times(models: dict[str, Any], rounds: int) -> dict[str, float]:
+    """Seconds an image of each network, one after the other in each round."""
+    ready = np.random.default_rng(0).integers(0, 255, (BATCH, SIZE, SIZE, 1), np.uint8)
+    runs = {name: run for name, run in models.items() if run is not None}
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run(ready)
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds(lambda run=run: run(ready)) / BATCH)
+    return {name: statistics.median(one) for name, one in times.items()}
+
+
+def memory_mb(model: str, images: Path) -> float:
+    """Most memory of a whole command, all its processes together."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "jobs.command", "predict", "--model", model]
+        command += ["--images", str(images), "--out", out]
+        environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+        started, peak = time.monotonic(), 0.0
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+            while process.poll() is None:
+                peak = max(peak, sum(map(_pss_mb, _descendants(process.pid))))
+                time.sleep(1)
+            told = process.stdout.read().decode() if process.stdout else ""
+    if process.returncode:
+        raise SystemExit(told)
+    print(f"memory: {peak:.0f} MiB, {time.monotonic() - started:.0f} s; {' '.join(told.split())}")
+    return peak
+
+
+def _descendants(root: int) -> list[int]:
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(stat.rsplit(")", 1)[1].split()[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def _pss_mb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
+    count, rounds = (960, 1) if arguments.quick else (1920, 3)
+    images = folder / "films"
+    write_films(images, count, arguments.images)
+    write_model(f"{folder}/full", FULL)
+    write_model(f"{folder}/tiny", TINY)
+    full = Segmenter.load(f"{folder}/full")
+    runs = {
+        "net": full.probabilities,
+        "torch_eager": torch_eager(full.model),
+        "torch_compile": torch_compile(full.model),
+        "openvino": openvino(full.model, CORES),
+    }
+    results: list[dict[str, float]] = []
+    with session(ComputeSettings()):
+        for _ in range(rounds):
+            times = network_times(runs, 5)
+            times["opencv"] = seconds(lambda: opencv_loop(images)) / count
+            times["prepare"] = seconds(lambda: prepare_loop(images)) / count
+            times["job"] = job(f"{folder}/full", images)
+            times["job_two_actors"] = job(f"{folder}/full", images, actors="2")
+            times["job_tiny"] = job(f"{folder}/tiny", images)
+            results.append(times)
+    return {key: statistics.median(one[key] for one in results) for key in results[0]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--images", help="folder of films; phantoms of 512 px by default")
     parser.add_argument("--quick", action="store_true", help="fewer films, one round")
+    parser.add_argument("--only", choices=("times", "memory"), help="half of it")
     arguments = parser.parse_args()
-    count, rounds = (320, 1) if arguments.quick else (2000, 3)
     cv2.setNumThreads(1)
-    with tempfile.TemporaryDirectory() as name, session(ComputeSettings()):
-        folder, model = Path(name), f"{name}/model"
-        write_films(folder, count, 512)
-        write_model(model, WIDTHS)
-        results = [one_round(folder, model, count) for _ in range(rounds)]
-    times = {key: statistics.median(one[key] for one in results) for key in results[0]}
+    times: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.only != "memory":
+            times = measure(folder, arguments)
+        if arguments.only != "times":
+            write_model(f"{name}/small", TINY | {"widths": [4, 8]})
+            for count in (1000, 2000) if arguments.quick else (1000, 5000, 20000):
+                write_films(folder / str(count), count, None)
+                memory[str(count)] = memory_mb(f"{name}/small", folder / str(count))
     for key, value in times.items():
-        print(f"{key:<12} {1 / value:8.1f} images/s")
-    ratios = {
-        "time_vs_sum_of_parts": times["job"] / (times["net"] + times["opencv"]),
-        "net_vs_torch_eager": times["torch_eager"] / times["net"]
-        if "torch_eager" in times
-        else None,
-        "net_vs_torch_compile": None,
-        "net_vs_openvino": None,
-        "decode_vs_opencv": times["opencv"] / times["prepare"],
-        "memory_20k_vs_1k": None,
-    }
+        print(f"{key:<16} {1 / value:8.1f} images/s")
+    ratios = ratios_of(times, memory)
     for key, ratio in ratios.items():
         print(f"{key:<24} {'not measured' if ratio is None else f'{ratio:.2f}'}")
+    if times:
+        print(f"{1 / times['job'] / CORES:.1f} images/s a core")
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps({"ratios": ratios, "seconds": times}, indent=2))
+        report = {"ratios": ratios, "seconds": times, "memory_mb": memory}
+        Path(arguments.json).write_text(json.dumps(report, indent=2))
+
+
+def ratios_of(times: dict[str, float], memory: dict[str, float]) -> dict[str, float | None]:
+    def over(one: str, other: str, scale: float = 1.0) -> float | None:
+        there = one in times and other in times
+        return scale * times[one] / times[other] if there else None
+
+    return {
+        "time_vs_sum_of_parts": times["job"] / (times["net"] + times["opencv"]) if times else None,
+        "net_vs_torch_eager": over("torch_eager", "net"),
+        "net_vs_torch_compile": over("torch_compile", "net"),
+        "net_vs_openvino": over("openvino", "net"),
+        "decode_vs_opencv": over("opencv", "prepare"),
+        "tiny_job_vs_opencv_a_core": over("opencv", "job_tiny", 1 / CORES),
+        "two_actors_vs_one": over("job", "job_two_actors"),
+        "memory_20k_vs_1k": memory["20000"] / memory["1000"] if "20000" in memory else None,
+    }
 
 
 if __name__ == "__main__":

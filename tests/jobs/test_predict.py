@@ -1,12 +1,9 @@
-"""Prediction on real Ray: identical masks, broken files, kill and resume, refusals."""
+"""Prediction on real Ray: identical masks, broken files, refusals."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,9 +11,11 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from jobs.predict import pool_of, predict
+from jobs.predict import Pool, pool_of, predict
 from lungseg import networks, rle, segmenter
+from lungseg.datasets import chexmask
 from lungseg.errors import UserError
 from lungseg.images import read
 from lungseg.prediction.parts import list_parts, read_part
@@ -55,26 +54,55 @@ def predictions(out: Path) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
+def write_broken(folder: Path, ct_slice: Path) -> dict[str, str]:
+    """One file of each kind that is no film, and what must be said of it: reason or flag."""
+    random = np.random.default_rng(0)
+    whole = (folder / "film_000.png").read_bytes()
+    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.png").write_text("not a picture")
+    cv2.imwrite(str(folder / "dot.png"), np.zeros((1, 1), np.uint8))
+    cv2.imwrite(str(folder / "huge.png"), np.zeros((10_000, 8_000), np.uint8))
+    frames = [Image.fromarray(random.integers(0, 255, (64, 64), np.uint8)) for _ in range(3)]
+    frames[0].save(folder / "animated.gif", save_all=True, append_images=frames[1:])
+    shutil.copy(ct_slice, folder / "slice.dcm")
+    colours = random.integers(0, 255, (12, 12, 3)).astype(np.uint8)
+    cv2.imwrite(str(folder / "photo.jpg"), cv2.resize(colours, (200, 150)))
+    return {
+        "truncated": "cut short|truncated|damaged|incomplete",
+        "empty": "the file is empty",
+        "text": "no PNG, JPEG",
+        "dot": "less than 32",
+        "huge": "more than 64 megapixels",
+        "animated": "frames|images",
+        "slice": "CT",
+        "photo": "colour",
+    }
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
-def test_broken_files_and_identical_masks(model: str, tmp_path: Path) -> None:
+def test_broken_files_and_identical_masks(model: str, originals: Path, tmp_path: Path) -> None:
+    """One file in twenty is no film."""
     films, out = tmp_path / "films", tmp_path / "out"
-    write_films(films, 9)
-    whole = (films / "film_000.png").read_bytes()
-    (films / "truncated.png").write_bytes(whole[: len(whole) // 2])
-    (films / "empty.png").write_bytes(b"")
-    (films / "text.png").write_text("not a picture")
-    cv2.imwrite(str(films / "dot.png"), np.zeros((1, 1), np.uint8))
-    noise = np.random.default_rng(0).integers(0, 255, (12, 12, 3)).astype(np.uint8)
-    cv2.imwrite(str(films / "photo.jpg"), cv2.resize(noise, (200, 150)))
-    settings = SETTINGS.model_copy(update={"masks": True, "overlays": 2, "chexmask": True})
+    write_films(films, 152)
+    wanted = write_broken(films, originals / "ct_slice_int16.dcm")
+    settings = PredictSettings(
+        images_per_part=16, batch_size=5, masks=True, overlays=2, chexmask=True
+    )
     summary = predict([model], [str(films)], str(out), settings)
-    assert (summary["images"], summary["done"], summary["rejected"]) == (14, 10, 4)
-    rejected = pd.read_csv(out / "rejected.csv")
-    assert set(rejected["image_id"]) == {"truncated", "empty", "text", "dot"}
-    assert rejected["reason"].str.len().min() > 10
+    assert (summary["images"], summary["done"], summary["rejected"]) == (160, 153, 7)
     table = predictions(out).set_index("image_id")
-    assert "colour" in table.loc["photo", "flags"]
+    told = {"photo": ", ".join(table.loc["photo", "flags"])}
+    told |= pd.read_csv(out / "rejected.csv").set_index("image_id")["reason"].to_dict()
+    assert told.keys() == wanted.keys()
+    for image_id, pattern in wanted.items():
+        assert re.search(pattern, told[image_id]), (image_id, told[image_id])
     alone = Segmenter.load(model)
+    exported = {
+        case.image: case for case in chexmask.find(str(out / "chexmask"), [str(films)]).cases
+    }
+    assert len(exported) == len(table)
     for image_id, row in table.iterrows():
         mask = alone.predict(read(row["path"]).pixels)
         lungs = [rle.decode(row[name], *mask.shape) for name in ("left_rle", "right_rle")]
@@ -82,45 +110,45 @@ def test_broken_files_and_identical_masks(model: str, tmp_path: Path) -> None:
         np.testing.assert_array_equal(lungs[0] | lungs[1], mask)
         picture = cv2.imread(str(out / "masks" / f"{image_id}.png"), cv2.IMREAD_GRAYSCALE)
         np.testing.assert_array_equal(picture > 127, mask)
+        case = exported[row["path"]]
+        assert case.mask_size == mask.shape
+        assert set(case.mask_rle) == {row["left_rle"], row["right_rle"]} - {""}
     assert len(list((out / "overlays").iterdir())) == 2
-    assert len(pd.read_csv(out / "chexmask.csv")) == 10
     with pytest.raises(UserError, match="another model or other settings"):
         predict([model], [str(films)], str(out), SETTINGS)
-    write_films(tmp_path / "more", 1)
     with pytest.raises(UserError, match="predictions of other images"):
-        predict([model], [str(films), str(tmp_path / "more")], str(out), settings)
+        predict([model], [str(films / "film_001.png")], str(out), settings)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
-def test_a_killed_job_goes_on(model: str, tmp_path: Path) -> None:
-    films, out = tmp_path / "films", tmp_path / "out"
-    write_films(films, 400)
-    command = [sys.executable, "-m", "jobs.command", "predict", "--model", model]
-    command += ["--images", str(films), "--out", str(out)]
-    command += ["--set", "predict.images_per_part=4", "--set", "predict.batch_size=3"]
-    environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
-    job = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    started = time.monotonic()
-    while len(list_parts(str(out))) < 3 and time.monotonic() - started < 120:
-        time.sleep(0.02)
-    job.send_signal(signal.SIGKILL)
-    job.wait()
-    kept = {path: os.stat(path).st_mtime_ns for path in list_parts(str(out))[:3]}
-    assert len(kept) == 3
-    predict([model], [str(films)], str(out), SETTINGS)
-    undisturbed = tmp_path / "undisturbed"
-    predict([model], [str(films)], str(undisturbed), SETTINGS)
-    pd.testing.assert_frame_equal(predictions(out), predictions(undisturbed))
-    assert predictions(out)["image_id"].is_unique
-    assert len(predictions(out)) == 400
-    assert kept == {path: os.stat(path).st_mtime_ns for path in kept}
+def test_actors_change_nothing_and_batches_only_rounding(model: str, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    write_films(films, 40)
+    tables = []
+    for name, change in (
+        ("one", {}),
+        ("two", {"actors": "2"}),
+        ("batches", {"batch_size": 1, "images_per_part": 10}),
+    ):
+        settings = SETTINGS.model_copy(update=change)
+        predict([model], [str(films)], str(tmp_path / name), settings)
+        tables.append(predictions(tmp_path / name))
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pixels = 0
+    for (_, one), (_, other) in zip(tables[0].iterrows(), tables[2].iterrows(), strict=True):
+        size = (one["height"], one["width"])
+        for side in ("left_rle", "right_rle"):
+            pixels += int((rle.decode(one[side], *size) != rle.decode(other[side], *size)).sum())
+    assert pixels <= 1e-5 * float((tables[0]["height"] * tables[0]["width"]).sum())
 
 
 def test_a_cpu_is_left_for_the_tasks() -> None:
-    for cpus, actors in ((2.0, "1"), (2.0, "2"), (8.0, "1:4"), (64.0, "4:8")):
-        pool = pool_of(PredictSettings(actors=actors), {"CPU": cpus}, 1)
-        assert pool.largest * pool.cpus <= cpus - 1
+    for machines, actors in (([2.0], "1"), ([2.0, 2.0], "2"), ([8.0], "1:4"), ([64.0, 4.0], "4:8")):
+        pool = pool_of(PredictSettings(actors=actors), machines, 0)
+        assert pool.largest * pool.cpus <= min(machines) - 1
         assert pool.threads >= 1
+    assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
+    assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.9, 1.0, 2)
     with pytest.raises(UserError, match="the first number is the smaller one"):
-        pool_of(PredictSettings(actors="3:2"), {"CPU": 8.0}, 1)
+        pool_of(PredictSettings(actors="3:2"), [8.0], 0)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pydicom
 import pytest
 
 from lungseg.errors import UserError
 from lungseg.prediction.ensemble import Ensemble, finish_of
+from lungseg.prediction.film import prepare
 from lungseg.prediction.flags import flags
-from lungseg.prediction.inputs import find_images
+from lungseg.prediction.inputs import Input, find_images
+from lungseg.prediction.orientation import overlap_rows, spread
 from lungseg.prediction.parts import SCHEMA, read_part, write_part
 from lungseg.prediction.sides import sides
 
@@ -55,6 +59,37 @@ def test_the_right_lung_is_at_the_viewers_left() -> None:
     assert sides(np.zeros((4, 4), bool))[2] == 0
 
 
+def test_lungs_spread_downward_on_a_film_that_is_the_right_way_up() -> None:
+    left, right = np.zeros((2, 16, 20), bool)
+    left[0:16, 12:14] = left[8:16, 14:18] = True
+    right[0:16, 6:8] = right[8:16, 2:6] = True
+    # Centre of the upper ends 12.5, of the lower ends 14.5, width 6.
+    assert spread(left, right) == pytest.approx(2 / 6)
+    assert spread(right[::-1, ::-1], left[::-1, ::-1]) == pytest.approx(-2 / 6)
+    assert overlap_rows(left, right) == 1.0
+    assert overlap_rows(left[:, :10], right) != overlap_rows(left[:, :10], right)
+    assert np.isnan(spread(left, np.zeros_like(left)))
+
+
+def test_true_masks_are_told_from_turned_ones(real_cases: Path) -> None:
+    upright, turned = [], []
+    for path in sorted((real_cases / "masks").glob("*.png"))[::5]:
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127
+        for one, found in ((mask, upright), (mask[::-1, ::-1], turned)):
+            left, right, _ = sides(np.ascontiguousarray(one))
+            found.append(spread(left, right))
+    assert np.mean(np.array(upright) > 0) >= 0.98
+    assert np.mean(np.array(turned) < 0) >= 0.98
+
+
+def test_a_lateral_view_is_flagged_by_its_file(originals: Path, tmp_path: Path) -> None:
+    film = pydicom.dcmread(originals / "cxr_monochrome2_jpeg.dcm")
+    for view, expected in (("PA", False), ("LL", True)):
+        film.ViewPosition = view
+        film.save_as(tmp_path / f"{view}.dcm")
+        assert prepare(Input(view, str(tmp_path / f"{view}.dcm")), 64, 0.0).lateral is expected
+
+
 GOOD: dict[str, Any] = {
     "area_fraction_left": 0.12,
     "area_fraction_right": 0.14,
@@ -65,6 +100,8 @@ GOOD: dict[str, Any] = {
     "coloured": False,
     "contrast": 50.0,
     "overlap_rows": 0.95,
+    "lateral": False,
+    "spread": 0.4,
 }
 
 
@@ -80,6 +117,8 @@ GOOD: dict[str, Any] = {
         ({"coloured": True}, ["colour"]),
         ({"contrast": -5.0}, ["not-a-chest"]),
         ({"overlap_rows": 0.1}, ["not-frontal"]),
+        ({"spread": -0.2}, ["upside-down"]),
+        ({"lateral": True}, ["lateral"]),
     ],
 )
 def test_flags(change: dict[str, Any], expected: list[str]) -> None:
