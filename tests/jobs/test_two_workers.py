@@ -99,7 +99,12 @@ def run(out: Path, workers: int, settings: Settings) -> list[dict[str, np.ndarra
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 0.5}),
         run_config=RunConfig(name=f"workers-{workers}", storage_path=str(out)),
     ).fit()
-    return [dict(np.load(out / f"{workers}-{rank}.npz")) for rank in range(workers)]
+    return [load(out / f"{workers}-{rank}.npz") for rank in range(workers)]
+
+
+def load(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return dict(arrays)
 
 
 @pytest.mark.usefixtures("cluster")

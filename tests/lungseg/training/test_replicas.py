@@ -1,4 +1,7 @@
-"""Several devices in one worker are one device, as far as the result goes."""
+"""Several devices in one worker are one device, as far as the result goes.
+
+In float64: in float32 the rounding of another order of sums grows from step to step.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from lungseg.training.fit import fit
 assert replicas.join().local == {devices}
 options = {{
     "models": "unet", "data.size": 32, "network.widths": [4, 8, 16], "train.epochs": 2,
-    "train.batch_size": 4, "train.precision": "float32", "train.augment": False,
+    "train.batch_size": 4, "train.precision": "float64", "train.augment": False,
     "network.batch_norm": "synchronized",
 }}
 random = np.random.default_rng(0)
@@ -64,9 +67,16 @@ def test_two_devices_train_to_the_weights_of_one(tmp_path: Path) -> None:
     for process in running:
         _, told = process.communicate()
         assert process.returncode == 0, told
-    one, two = (np.load(out) for out in outs.values())
-    assert set(one.files) == set(two.files)
-    assert len(one.files) > 50
-    for name in one.files:
+    one, two = (load(out) for out in outs.values())
+    assert set(one) == set(two)
+    assert len(one) > 50
+    for name in one:
         difference = np.abs(one[name].astype(float) - two[name]).max()
-        assert difference <= 1e-4 * max(1e-3, np.abs(one[name]).max()), name
+        # The scores are float32.
+        tolerance = 1e-6 if name == "scores" else 1e-10
+        assert difference <= tolerance * max(1e-3, np.abs(one[name]).max()), name
+
+
+def load(path: str) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return dict(arrays)
