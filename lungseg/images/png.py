@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import imagecodecs
 import numpy as np
@@ -15,6 +14,7 @@ from lungseg.opencv import cv2
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _HEADER = ">IIBBBBB"
+_FILTER_SUB = 1
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
@@ -43,7 +43,7 @@ def decode_png(data: bytes) -> np.ndarray:
         if end > len(data):
             raise RejectedCase("the PNG is truncated")
         (crc,) = struct.unpack_from(">I", data, end - 4)
-        if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != crc:
+        if imagecodecs.deflate_crc32(memoryview(data)[position + 4 : end - 4]) != crc:
             raise RejectedCase(f"the PNG is damaged (checksum of chunk {_printable(kind)})")
         if not seen:
             _check_header(kind, data[position + 8 : end - 4])
@@ -62,16 +62,66 @@ def decode_png(data: bytes) -> np.ndarray:
 
 
 def _is_grey(data: bytes) -> bool:
-    _, _, depth, colour, *_ = struct.unpack_from(_HEADER, data, 16)
-    return colour == 0 and depth >= 8
+    """Whether it is grey, of 8 or 16 bits and not interlaced."""
+    _, _, depth, colour, *_, interlace = struct.unpack_from(_HEADER, data, 16)
+    return colour == 0 and depth >= 8 and not interlace
 
 
 def _decode_grey(data: bytes) -> np.ndarray | None:
-    """The same pixels as OpenCV's, from 5 to 25 % sooner."""
+    """The same pixels as OpenCV's, in half of the time where OpenCV wrote the file.
+
+    libdeflate inflates in half of the time that libpng takes. Lines that are filtered by their
+    left neighbour only, as OpenCV's are, are summed up here. Of others libpng undoes the filters,
+    from a PNG that is stored instead of compressed. What libdeflate refuses is left to libpng.
+    """
+    width, height, depth, *_ = struct.unpack_from(_HEADER, data, 16)
+    size = height * (width * depth // 8 + 1)
+    try:
+        lines = imagecodecs.deflate_decode(_compressed(data), out=size)
+        if len(lines) == size:
+            table = np.frombuffer(lines, np.uint8).reshape(height, -1)
+            if table[:, 0].max() <= _FILTER_SUB:
+                return _sum_up(table, depth // 8)
+            stored = bytes(imagecodecs.deflate_encode(lines, level=0))
+            data = b"".join((SIGNATURE, data[8:33], _chunk(b"IDAT", stored), _END))
+    except imagecodecs.DeflateError:
+        pass
     try:
         return np.asarray(imagecodecs.png_decode(data))
     except imagecodecs.PngError:
         return None
+
+
+def _sum_up(table: np.ndarray, pixel_bytes: int) -> np.ndarray:
+    """Pixels (H, W) of lines (H, 1 + W * bytes) that hold themselves or steps from the left."""
+    height = len(table)
+    given = np.ascontiguousarray(table[:, 1:]).reshape(height, -1, pixel_bytes)
+    summed = np.asarray(imagecodecs.delta_decode(given, axis=1))
+    plain = table[:, 0] == 0
+    if plain.any():
+        summed[plain] = given[plain]
+    if pixel_bytes == 1:
+        return summed[..., 0]
+    return summed.view(">u2")[..., 0].astype(np.uint16)
+
+
+def _compressed(data: bytes) -> bytes:
+    """Content of all IDAT chunks of a checked PNG."""
+    parts, position = [], len(SIGNATURE)
+    while position < len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        if data[position + 4 : position + 8] == b"IDAT":
+            parts.append(memoryview(data)[position + 8 : position + 8 + length])
+        position += 12 + length
+    return b"".join(parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    crc = imagecodecs.deflate_crc32(content, imagecodecs.deflate_crc32(kind))
+    return b"".join((struct.pack(">I", len(content)), kind, content, struct.pack(">I", crc)))
+
+
+_END = _chunk(b"IEND", b"")
 
 
 def _decode_any(data: bytes) -> np.ndarray | None:

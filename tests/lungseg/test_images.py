@@ -213,6 +213,33 @@ def test_damaged_png_is_rejected_by_its_checksum() -> None:
         images.decode(bytes(whole), "a.png")
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("filters", [(0,), (1,), (0, 1), (2,), (4,), (0, 1, 2, 3, 4)])
+@pytest.mark.parametrize("width", [32, 33, 257])
+def test_grey_png_is_decoded_as_opencv_does(
+    depth: int, filters: tuple[int, ...], width: int
+) -> None:
+    random = np.random.default_rng(width)
+    lines = random.integers(0, 256, (40, 1 + width * depth // 8), dtype=np.uint8)
+    lines[:, 0] = random.choice(filters, 40)
+    packed = zlib.compress(lines.tobytes())
+    header = struct.pack(">IIBBBBB", width, 40, depth, 0, 0, 0, 0)
+    data = png((b"IDAT", packed[:99]), (b"IDAT", packed[99:]), header=header)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    decoded = decode_picture(data)
+    assert decoded.dtype == expected.dtype
+    np.testing.assert_array_equal(decoded, expected)
+
+
+@pytest.mark.parametrize("filters", [1, 4, 5])
+def test_png_with_a_false_line_or_missing_lines_is_rejected(filters: int) -> None:
+    lines = np.full((32, 33), filters, np.uint8)
+    if filters < 5:
+        lines = lines[:20]
+    with pytest.raises(RejectedCase, match="cannot be decompressed"):
+        images.decode(png((b"IDAT", zlib.compress(lines.tobytes()))), "a.png")
+
+
 def test_png_without_pixels_is_rejected() -> None:
     with pytest.raises(RejectedCase, match="no pixels"):
         images.decode(png(), "a.png")
