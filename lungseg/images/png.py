@@ -43,7 +43,7 @@ def decode_png(data: bytes) -> np.ndarray:
         if end > len(data):
             raise RejectedCase("the PNG is truncated")
         (crc,) = struct.unpack_from(">I", data, end - 4)
-        if imagecodecs.deflate_crc32(memoryview(data)[position + 4 : end - 4]) != crc:
+        if imagecodecs.deflate_crc32(data[position + 4 : end - 4]) != crc:
             raise RejectedCase(f"the PNG is damaged (checksum of chunk {_printable(kind)})")
         if not seen:
             _check_header(kind, data[position + 8 : end - 4])
