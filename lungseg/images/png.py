@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import imagecodecs
 import numpy as np
@@ -14,7 +15,7 @@ from lungseg.opencv import cv2
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _HEADER = ">IIBBBBB"
-_FILTER_SUB = 1
+_FILTER_SUB, _FILTER_PAETH = 1, 4
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
@@ -72,24 +73,35 @@ def _decode_grey(data: bytes) -> np.ndarray | None:
 
     libdeflate inflates in half of the time that libpng takes. Lines that are filtered by their
     left neighbour only, as OpenCV's are, are summed up here. Of others libpng undoes the filters,
-    from a PNG that is stored instead of compressed. What libdeflate refuses is left to libpng.
+    from a PNG that is stored instead of compressed.
+
+    `imagecodecs.png_decode` is not used: each file that it refuses takes a reference from None,
+    and some thousands of them end the process.
     """
     width, height, depth, *_ = struct.unpack_from(_HEADER, data, 16)
-    size = height * (width * depth // 8 + 1)
-    try:
-        lines = imagecodecs.deflate_decode(_compressed(data), out=size)
-        if len(lines) == size:
-            table = np.frombuffer(lines, np.uint8).reshape(height, -1)
-            if table[:, 0].max() <= _FILTER_SUB:
-                return _sum_up(table, depth // 8)
-            stored = bytes(imagecodecs.deflate_encode(lines, level=0))
-            data = b"".join((SIGNATURE, data[8:33], _chunk(b"IDAT", stored), _END))
-    except imagecodecs.DeflateError:
-        pass
-    try:
-        return np.asarray(imagecodecs.png_decode(data))
-    except imagecodecs.PngError:
+    lines = _inflate(_compressed(data), height * (width * depth // 8 + 1))
+    if lines is None:
         return None
+    table = np.frombuffer(lines, np.uint8).reshape(height, -1)
+    largest = table[:, 0].max()
+    if largest > _FILTER_PAETH:
+        return None
+    if largest <= _FILTER_SUB:
+        return _sum_up(table, depth // 8)
+    stored = bytes(imagecodecs.deflate_encode(lines, level=0))
+    return _decode_any(b"".join((SIGNATURE, data[8:33], _chunk(b"IDAT", stored), _END)))
+
+
+def _inflate(compressed: bytes, size: int) -> bytes | None:
+    """The first `size` bytes of a zlib stream; None where it is damaged or holds fewer."""
+    try:
+        lines = bytes(imagecodecs.deflate_decode(compressed, out=size))
+    except imagecodecs.DeflateError:
+        try:  # a sound stream may be longer than the picture
+            lines = zlib.decompressobj().decompress(compressed, size)
+        except zlib.error:
+            return None
+    return lines if len(lines) == size else None
 
 
 def _sum_up(table: np.ndarray, pixel_bytes: int) -> np.ndarray:
