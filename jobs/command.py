@@ -23,9 +23,10 @@ from jobs.options import (
     Shards,
     Workers,
 )
+from lungseg import storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError, WorkError
-from lungseg.resolve import resolve
+from lungseg.resolve import given_names, resolve, value_of
 from lungseg.storage import UNWRITABLE
 
 app = typer.Typer(
@@ -51,6 +52,9 @@ def run(
         int | None, typer.Option("--folds", help="Folds of a cross-validation; 1 for none.")
     ] = None,
     seeds: Annotated[int | None, typer.Option("--seeds", help="Trainings of each model.")] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="First search good settings for each architecture.")
+    ] = False,
     workers: Workers = None,
     cpus_per_worker: CpusPerWorker = None,
     gpus_per_worker: GpusPerWorker = None,
@@ -59,23 +63,23 @@ def run(
     assignments: Assignments = None,
 ) -> None:
     """All stages: shard, train, evaluate, report. Without --data on synthetic phantoms."""
-    settings = resolve(
-        preset=preset,
-        config=config,
-        assignments=assignments or (),
-        options={
-            "models": models,
-            "data.folds": folds,
-            "seeds": seeds,
-            "compute.workers": workers,
-            "compute.cpus_per_worker": cpus_per_worker,
-            "compute.gpus_per_worker": gpus_per_worker,
-            "compute.address": address,
-        },
-    )
+    options = {
+        "models": models,
+        "data.folds": folds,
+        "seeds": seeds,
+        "compute.workers": workers,
+        "compute.cpus_per_worker": cpus_per_worker,
+        "compute.gpus_per_worker": gpus_per_worker,
+        "compute.address": address,
+    }
+    settings = resolve(preset=preset, config=config, assignments=assignments or (), options=options)
+    searched = None
+    if search:
+        given = given_names(config, assignments or (), options)
+        searched = [name for name in settings.tune.space if name not in given]
     from jobs.run import run as job
 
-    job(data or [], out, settings)
+    job(data or [], out, settings, searched)
 
 
 @app.command(epilog=EPILOG)
@@ -107,7 +111,6 @@ def shard(
     from jobs.screen import heading, say
     from jobs.session import session
     from jobs.shard import shard as job
-    from lungseg import storage
 
     with session(settings.compute):
         heading("shard", out)
@@ -138,14 +141,23 @@ def train(
         int, typer.Option("--fold", min=0, help="Fold to validate on, where shards have several.")
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Of weights, order, augmentation.")] = 0,
+    search: Annotated[
+        str | None,
+        typer.Option("--search", help="Folder of searches, whose best settings are taken."),
+    ] = None,
     preset: Preset = None,
     address: Address = None,
     config: Config = None,
     assignments: Assignments = None,
 ) -> None:
     """Train one network on shards; the same command goes on with a training cut short."""
+    from jobs.screen import heading, say
+    from lungseg.search import space, trials
+
+    found = trials.read_best(storage.join(storage.absolute(search), model)) if search else {}
     settings = resolve(
         preset=preset,
+        found=found,
         config=config,
         assignments=assignments or (),
         options={
@@ -160,15 +172,67 @@ def train(
             "compute.address": address,
         },
     )
-    from jobs.screen import heading
     from jobs.session import session
     from jobs.train import train as job
     from jobs.train_worker import Training
-    from lungseg import storage
 
     with session(settings.compute):
         heading("train", out)
+        if found:
+            taken = {name: value_of(settings, name) for name in found}
+            say(f"         searched in {search}: {space.named(taken)}")
         job(Training(model, storage.absolute(shards), storage.absolute(out), seed, fold), settings)
+
+
+@app.command(epilog=EPILOG)
+def tune(
+    shards: Shards,
+    model: Annotated[str, typer.Option("--model", help="Architecture.")],
+    out: Annotated[str, typer.Option("--out", help="Folder of searches; this one's is OUT/MODEL.")],
+    trials: Annotated[int | None, typer.Option("--trials", help="How many.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Of a trial, at most.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Cases a worker and step.")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="auto, float32, bfloat16 or float16.")
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option("--parallel", help="Trials at a time; 0: as there is room.")
+    ] = None,
+    workers: Workers = None,
+    cpus_per_worker: CpusPerWorker = None,
+    gpus_per_worker: GpusPerWorker = None,
+    preset: Preset = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """Search good settings of one architecture; goes on where it was cut short."""
+    settings = resolve(
+        preset=preset,
+        config=config,
+        assignments=assignments or (),
+        options={
+            "models": model,
+            "tune.trials": trials,
+            "train.epochs": epochs,
+            "train.batch_size": batch_size,
+            "train.precision": precision,
+            "compute.parallel": parallel,
+            "compute.workers": workers,
+            "compute.cpus_per_worker": cpus_per_worker,
+            "compute.gpus_per_worker": gpus_per_worker,
+            "compute.address": address,
+        },
+    )
+    from jobs.screen import heading
+    from jobs.session import session
+    from jobs.tune import tune as job
+
+    with session(settings.compute, state_api=settings.compute.workers != (1, 1)):
+        heading("tune", out)
+        job(model, storage.absolute(shards), storage.absolute(out), settings)
 
 
 @app.command(epilog=EPILOG)
@@ -206,7 +270,6 @@ def evaluate(
     from jobs.evaluate_masks import evaluate_masks
     from jobs.screen import heading
     from jobs.session import session
-    from lungseg import storage
 
     target = storage.absolute(out)
     models = [storage.absolute(path) for path in model or ()]
@@ -238,7 +301,6 @@ def report(
     settings = resolve(config=config, assignments=assignments or ())
     from jobs.report import report as job
     from jobs.screen import say
-    from lungseg import storage
 
     folders = [storage.absolute(run) for run in runs]
     target = storage.absolute(out) if out else storage.join(folders[0], "report")
@@ -285,7 +347,6 @@ def predict(
     from jobs.predict import tell
     from jobs.screen import heading
     from jobs.session import session
-    from lungseg import storage
 
     with session(settings.compute):
         heading("predict", out)
@@ -305,7 +366,6 @@ def phantoms(
     settings = resolve(options={"compute.address": address})
     from jobs.phantoms import phantoms as job
     from jobs.session import session
-    from lungseg import storage
 
     with session(settings.compute):
         job(cases, storage.absolute(out), size=size, seed=seed)

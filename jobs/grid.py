@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -25,8 +25,12 @@ def grid(run: str, shards_path: str, settings: Settings) -> list[Training]:
     ]
 
 
-def train_all(trainings: Sequence[Training], settings: Settings) -> list[str]:
+def train_all(trainings: Sequence[Training], settings: Mapping[str, Settings]) -> list[str]:
     """Do all trainings; one that fails does not stop the others.
+
+    Args:
+        trainings: of one run.
+        settings: of each architecture.
 
     Returns:
         What went wrong, a line for each training that failed.
@@ -37,8 +41,10 @@ def train_all(trainings: Sequence[Training], settings: Settings) -> list[str]:
     """
     info = shards.read_info(trainings[0].shards)
     # A folder that holds another training is refused before any work is done.
-    missing = sum(finished(training, settings, info) is None for training in trainings)
-    placement = place(settings.compute, max(1, missing))
+    missing = sum(
+        finished(training, settings[training.architecture], info) is None for training in trainings
+    )
+    placement = place(settings[trainings[0].architecture].compute, max(1, missing))
     if placement.parallel > 1:
         say(f"         {placement.parallel} trainings side by side")
     with ThreadPoolExecutor(placement.parallel) as pool:
@@ -49,9 +55,9 @@ def train_all(trainings: Sequence[Training], settings: Settings) -> list[str]:
     return failures
 
 
-def _try(training: Training, *, settings: Settings, placement: Placement) -> str:
+def _try(training: Training, *, settings: Mapping[str, Settings], placement: Placement) -> str:
     try:
-        train(training, settings, placement)
+        train(training, settings[training.architecture], placement)
     except WorkError as error:
         say(f"         failed: {error}")
         return str(error)

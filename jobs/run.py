@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from jobs.evaluate import evaluate
 from jobs.grid import grid, train_all
@@ -13,17 +14,22 @@ from jobs.session import resources, session
 from jobs.shard import shard
 from lungseg import runfolder, storage
 from lungseg.errors import UserError, WorkError
+from lungseg.resolve import with_values
 from lungseg.runfolder import timed
 from lungseg.settings import Settings
 
 
-def run(paths: Sequence[str], out: str, settings: Settings) -> str:
-    """Shard, train, evaluate and report; what is done already is not done again.
+def run(
+    paths: Sequence[str], out: str, settings: Settings, searched: Sequence[str] | None = None
+) -> str:
+    """Shard, search, train, evaluate and report; what is done already is not done again.
 
     Args:
         paths: data sets; empty for phantoms.
         out: folder of the run.
         settings: of all stages.
+        searched: names out of `settings.tune.space` to search for each architecture first; None
+            for no search.
 
     Returns:
         Path of the report's page.
@@ -34,9 +40,12 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
     """
     out = storage.absolute(out)
     started = time.perf_counter()
-    new = runfolder.claim(out, settings, [storage.absolute(path) for path in paths])
+    if searched is not None:
+        settings = _narrowed(settings, searched)
+    data = [storage.absolute(path) for path in paths]
+    new = runfolder.claim(out, settings, data, searched)
     shards = storage.join(out, "shards")
-    with session(settings.compute):
+    with session(settings.compute, state_api=bool(searched) and settings.compute.workers != (1, 1)):
         heading("shard", shards)
         try:
             with timed(out, "shard"):
@@ -56,10 +65,19 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
                 "cluster": {name: resources().get(name, 0) for name in ("CPU", "GPU", "memory")},
             },
         )
+        own: dict[str, Settings] = dict.fromkeys(settings.models, settings)
+        if searched is not None:
+            heading("tune", storage.join(out, "search"))
+            with timed(out, "tune"):
+                found: dict[str, dict[str, Any]] = {
+                    name: _search(name, shards, out, settings) for name in settings.models
+                }
+            own = {name: with_values(settings, values) for name, values in found.items()}
+            runfolder.note_found(out, found)
         heading("train", storage.join(out, "models"))
         trainings = grid(out, shards, settings)
         with timed(out, "train"):
-            failures = train_all(trainings, settings)
+            failures = train_all(trainings, own)
         trained = [
             training.out
             for training in trainings
@@ -86,3 +104,20 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
     minutes = (time.perf_counter() - started) / 60
     say(f"done in {minutes:.1f} min: {page}")
     return page
+
+
+def _narrowed(settings: Settings, searched: Sequence[str]) -> Settings:
+    """The settings with a search over some names only: the others were given by the user."""
+    if not searched:
+        names = ", ".join(settings.tune.space)
+        raise UserError(f"there is nothing to search: {names} is given; leave it, or --search, out")
+    space = {name: settings.tune.space[name] for name in searched}
+    tuning = settings.tune.model_copy(update={"space": space})
+    return settings.model_copy(update={"tune": tuning})
+
+
+def _search(name: str, shards: str, out: str, settings: Settings) -> dict[str, Any]:
+    # TensorFlow's import takes seconds: only where it is needed.
+    from jobs.tune import tune
+
+    return tune(name, shards, storage.join(out, "search"), settings)

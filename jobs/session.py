@@ -14,19 +14,31 @@ from lungseg.errors import UserError
 from lungseg.settings import ComputeSettings
 
 # Quiet TensorFlow in the workers; a report a second apart instead of two (it is a barrier).
-_WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
+_WORKER_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    # How long a trial that was stopped may take to leave its process to the next one.
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "60",
+    # Trials are given absolute paths.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+}
 _DRIVER_ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_DEDUP_LOGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
 
 @contextlib.contextmanager
-def session(compute: ComputeSettings) -> Iterator[None]:
+def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[None]:
     """Be connected to Ray for the length of a `with` block; joins a connection that is there.
+
+    Args:
+        compute: the cluster's address.
+        state_api: start a local cluster with the dashboard, whose state API some work needs.
 
     Raises:
         UserError: nothing answers at the address.
@@ -42,7 +54,7 @@ def session(compute: ComputeSettings) -> Iterator[None]:
     address = compute.address or os.environ.get("RAY_ADDRESS") or "local"
     local: dict[str, Any] = (
         {
-            "include_dashboard": False,
+            "include_dashboard": state_api,
             "object_store_memory": compute.object_store_mb * 2**20,
         }
         if address == "local"

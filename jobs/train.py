@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from jobs.follow import Follow
@@ -51,22 +52,35 @@ def train(
     """
     if settings.train.mlflow and importlib.util.find_spec("mlflow") is None:
         raise UserError("the setting train.mlflow needs MLflow: pip install 'lungseg[mlflow]'")
-    info = shards.read_info(training.shards)
-    if info["size"] != settings.data.size:
-        raise UserError(
-            f"the shards in {training.shards} are of {info['size']} px, the network is of "
-            f"{settings.data.size} px: give --set data.size={info['size']}, or write other shards"
-        )
-    shards.check_clahe(info, settings.data.clahe)
+    info = fitting_info(training.shards, settings)
     done = finished(training, settings, info)
     if done:
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
         return done
     plan = _plan(training, settings, info)
     storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
-    _run(training, settings, info, placement or place(settings.compute))
+    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+    done_epochs = len(checkpoint.read_history(found)) if found else 0
+    with Follow(training.out, settings.train.epochs, training.name, done_epochs):
+        run_trainer(training, settings, info, placement or place(settings.compute))
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
     return model
+
+
+def fitting_info(shards_path: str, settings: Settings) -> dict[str, Any]:
+    """`dataset.json` of shards.
+
+    Raises:
+        UserError: they are not what these settings train on.
+    """
+    info = shards.read_info(shards_path)
+    if info["size"] != settings.data.size:
+        raise UserError(
+            f"the shards in {shards_path} are of {info['size']} px, the network is of "
+            f"{settings.data.size} px: give --set data.size={info['size']}, or write other shards"
+        )
+    shards.check_clahe(info, settings.data.clahe)
+    return info
 
 
 def finished(training: Training, settings: Settings, info: dict[str, Any]) -> dict[str, Any] | None:
@@ -98,9 +112,26 @@ def _plan(training: Training, settings: Settings, info: dict[str, Any]) -> dict[
     )
 
 
-def _run(
-    training: Training, settings: Settings, info: dict[str, Any], placement: Placement
+def run_trainer(
+    training: Training,
+    settings: Settings,
+    info: dict[str, Any],
+    placement: Placement,
+    callbacks: Sequence[Any] = (),
 ) -> None:
+    """Run Ray Train's group of workers to the end of a training.
+
+    Args:
+        training: which one, and where it goes.
+        settings: of the run.
+        info: of its shards.
+        placement: its share of the cluster.
+        callbacks: Ray Train's, told of each epoch.
+
+    Raises:
+        UserError: there are fewer training cases than workers.
+        WorkError: the training failed; its checkpoints stay.
+    """
     with silence():
         from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
         from ray.train.tensorflow import TensorflowTrainer
@@ -109,22 +140,7 @@ def _run(
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
     low, high = placement.workers
-    cases = shards.fold_counts(info, training.fold)
-    if cases["train"] < high:
-        raise UserError(
-            f"{cases['train']} training cases cannot feed {high} workers: take fewer with --workers"
-        )
-    config = WorkerConfig(
-        training=training,
-        settings=settings,
-        threads=placement.threads,
-        train_cases=cases["train"],
-        val_cases=cases["val"],
-        data_fingerprint=info["fingerprint"],
-        mask_conventions=sorted(
-            {name for source in info["sources"].values() for name in source["mask_conventions"]}
-        ),
-    )
+    config = worker_config(training, settings, info, placement)
     trainer = TensorflowTrainer(
         work_from_dict,
         train_loop_config=config_to_dict(config),
@@ -138,31 +154,55 @@ def _run(
             storage_path=storage.absolute(training.out),
             checkpoint_config=CheckpointConfig(num_to_keep=2),
             failure_config=FailureConfig(max_failures=settings.train.max_failures),
+            callbacks=list(callbacks),
         ),
-        datasets={part: _read(training, part, info) for part in ("train", "val")},
+        datasets={part: read_cases(training, part, info) for part in ("train", "val")},
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
-    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
-    _mend(storage.join(training.out, CHECKPOINTS), found)
+    _mend(storage.join(training.out, CHECKPOINTS))
     failure = storage.join(training.out, FAILURE)
     storage.delete(failure)
-    done = len(checkpoint.read_history(found)) if found else 0
-    with Follow(training.out, settings.train.epochs, training.name, done):
-        try:
-            trainer.fit()
-        except TrainingFailedError as error:
-            raise WorkError(f"{training.name}: {_explain(error, training.out)}") from error
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        raise WorkError(f"{training.name}: {_explain(error, training.out)}") from error
     if storage.exists(failure):
         raise WorkError(storage.read_text(failure))
 
 
-def _mend(folder: str, found: str | None) -> None:
+def worker_config(
+    training: Training, settings: Settings, info: dict[str, Any], placement: Placement
+) -> WorkerConfig:
+    """What the workers of a training are told.
+
+    Raises:
+        UserError: there are fewer training cases than workers.
+    """
+    cases = shards.fold_counts(info, training.fold)
+    if cases["train"] < placement.workers[1]:
+        raise UserError(
+            f"{cases['train']} training cases cannot feed {placement.workers[1]} workers: take "
+            "fewer with --workers"
+        )
+    return WorkerConfig(
+        training=training,
+        settings=settings,
+        threads=placement.threads,
+        train_cases=cases["train"],
+        val_cases=cases["val"],
+        data_fingerprint=info["fingerprint"],
+        mask_conventions=sorted(
+            {name for source in info["sources"].values() for name in source["mask_conventions"]}
+        ),
+    )
+
+
+def _mend(folder: str) -> None:
     """Tell what was cut short, and set Ray's record of checkpoints aside where it was.
 
-    Args:
-        folder: of the checkpoints.
-        found: the newest complete one, to be gone on from; no record is needed to find it.
+    The newest complete one is gone on from; no record is needed to find it.
     """
+    found = checkpoint.newest_complete(folder)
     short = [path for path in storage.list_folders(folder)[-1:] if path != found]
     record = storage.join(folder, "checkpoint_manager_snapshot.json")
     if storage.exists(record):
@@ -176,7 +216,7 @@ def _mend(folder: str, found: str | None) -> None:
         say(f"         {' and '.join(short)} cut short: {going_on}")
 
 
-def _read(training: Training, part: str, info: dict[str, Any]) -> Any:
+def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     """The cases of "train" or "val" of a training's fold, as a Ray data set."""
     import ray.data
     from ray.data.expressions import col

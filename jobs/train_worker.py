@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lungseg import storage
 from lungseg.errors import WorkError
 from lungseg.settings import Settings
+from lungseg.training.history import Row, write_history
+
+if TYPE_CHECKING:
+    from lungseg.training.feed import Feed
+    from lungseg.training.fit import Trained
 
 CHECKPOINTS = "checkpoints"
 """Folder of Ray's checkpoints in that of the model."""
@@ -47,8 +52,12 @@ class WorkerConfig:
     mask_conventions: list[str]
 
 
+Keep = Callable[[Row, str], None]
+"""Takes note of a finished epoch: its row of the history, and the folder with its checkpoint."""
+
+
 def work(config: WorkerConfig) -> None:
-    """Train with the other workers; rank 0 writes history and model."""
+    """Train with the other workers of Ray Train; rank 0 writes history and model."""
     # Threads are bound before anything else touches TensorFlow.
     from lungseg.training import replicas
 
@@ -56,58 +65,33 @@ def work(config: WorkerConfig) -> None:
     import ray.train
 
     from lungseg.figures.augmentation import write_augmented_samples
-    from lungseg.training import checkpoint, finish, trackers
-    from lungseg.training.fit import fit
-    from lungseg.training.history import write_history
+    from lungseg.training import finish
 
     training, settings = config.training, config.settings
     rank = ray.train.get_context().get_world_rank()
-    workers = ray.train.get_context().get_world_size()
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
-        found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
-        resume_from = checkpoint.fetch(found, folder) if found else None
-        rows = checkpoint.read_history(resume_from) if resume_from else []
-        if rank == 0 and rows:
-            write_history(storage.join(training.out, "history.csv"), rows)
 
-        with trackers.track(
-            training.out, training.name, settings, len(rows), active=rank == 0
-        ) as track:
+    def keep(row: Row, folder: str) -> None:
+        ray.train.report(row, checkpoint=ray.train.Checkpoint(folder) if rank == 0 else None)
 
-            def report(row: dict[str, Any], checkpoint_folder: str) -> None:
-                rows.append(row)
-                kept = ray.train.Checkpoint(checkpoint_folder) if rank == 0 else None
-                ray.train.report(row, checkpoint=kept)
-                if rank == 0:
-                    write_history(storage.join(training.out, "history.csv"), rows)
-                    track(row)
-                    if row["epoch"] == 1 and settings.train.augment:
-                        samples = storage.join(training.out, "augmentation.png")
-                        write_augmented_samples(
-                            samples, training.shards, settings.augmentation, training.seed
-                        )
+    def then(row: Row) -> None:
+        if rank == 0 and row["epoch"] == 1 and settings.train.augment:
+            samples = storage.join(training.out, "augmentation.png")
+            write_augmented_samples(samples, training.shards, settings.augmentation, training.seed)
 
-            try:
-                trained = fit(
-                    settings,
-                    training.architecture,
-                    seed=training.seed,
-                    source=_feed(config, rank),
-                    report=report,
-                    resume_from=resume_from,
-                )
-            except WorkError as error:
-                # Raised on all ranks alike. Told in a file: Ray would start an error over again.
-                if rank == 0:
-                    text = f"{training.name}: {error}"
-                    storage.write_text(storage.join(training.out, FAILURE), text)
-                return
+    try:
+        trained = fit_and_record(config, rank, feed(config, rank, _shard), keep, then)
+    except WorkError as error:
+        # Raised on all ranks alike. Told in a file: Ray would start an error over again.
+        if rank == 0:
+            text = f"{training.name}: {error}"
+            storage.write_text(storage.join(training.out, FAILURE), text)
+        return
     if rank == 0:
         facts = {
             "seed": training.seed,
             "fold": training.fold,
-            "workers": workers,
+            "workers": ray.train.get_context().get_world_size(),
             "wall_seconds": time.perf_counter() - started,
             "data_fingerprint": config.data_fingerprint,
             "mask_conventions": config.mask_conventions,
@@ -117,28 +101,85 @@ def work(config: WorkerConfig) -> None:
         )
 
 
-def _feed(config: WorkerConfig, rank: int) -> Any:
+def fit_and_record(
+    config: WorkerConfig, rank: int, source: Feed, keep: Keep, then: Callable[[Row], None]
+) -> Trained:
+    """Train, or go on from the newest complete checkpoint; rank 0 keeps the history.
+
+    Args:
+        config: of the training.
+        rank: of this worker.
+        source: its batches.
+        keep: called by every worker after each epoch, before the history tells of it.
+        then: the same, after.
+
+    Raises:
+        WorkError: the loss is no longer finite, or the checkpoint is of another network.
+    """
+    from lungseg.training import checkpoint, trackers
+    from lungseg.training.fit import fit
+
+    training, settings = config.training, config.settings
+    history = storage.join(training.out, "history.csv")
+    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+        found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+        resume_from = checkpoint.fetch(found, folder) if found else None
+        rows = checkpoint.read_history(resume_from) if resume_from else []
+        if rank == 0 and rows:
+            write_history(history, rows)
+        with trackers.track(
+            training.out, training.name, settings, len(rows), active=rank == 0
+        ) as track:
+
+            def report(row: Row, checkpoint_folder: str) -> None:
+                rows.append(row)
+                keep(row, checkpoint_folder)
+                if rank == 0:
+                    write_history(history, rows)
+                    track(row)
+                then(row)
+
+            return fit(
+                settings,
+                training.architecture,
+                seed=training.seed,
+                source=source,
+                report=report,
+                resume_from=resume_from,
+            )
+
+
+def _shard(part: str) -> Any:
     import ray.train
 
-    from lungseg.training import feed
+    return ray.train.get_dataset_shard(part)
+
+
+def feed(config: WorkerConfig, rank: int, cases: Callable[[str], Any]) -> Feed:
+    """A worker's batches out of Ray's data sets.
+
+    Args:
+        config: of the training.
+        rank: of this worker.
+        cases: this worker's part of "train", all of "val".
+    """
+    from lungseg.training.feed import Feed, shuffle_seed
 
     settings = config.settings.train
 
     def train(epoch: int, batch_size: int) -> Iterable[Any]:
-        return ray.train.get_dataset_shard("train").iter_batches(
+        return cases("train").iter_batches(
             batch_size=batch_size,
             drop_last=True,
             prefetch_batches=2,
             local_shuffle_buffer_size=settings.shuffle_buffer,
-            local_shuffle_seed=feed.shuffle_seed(config.training.seed, epoch, rank),
+            local_shuffle_seed=shuffle_seed(config.training.seed, epoch, rank),
         )
 
     def val() -> Iterable[Any]:
-        return ray.train.get_dataset_shard("val").iter_batches(
-            batch_size=settings.batch_size, prefetch_batches=2
-        )
+        return cases("val").iter_batches(batch_size=settings.batch_size, prefetch_batches=2)
 
-    return feed.Feed(train, val, config.train_cases, config.val_cases)
+    return Feed(train, val, config.train_cases, config.val_cases)
 
 
 def config_to_dict(config: WorkerConfig) -> dict[str, Any]:
@@ -146,14 +187,12 @@ def config_to_dict(config: WorkerConfig) -> dict[str, Any]:
     return asdict(config) | {"settings": config.settings.model_dump(mode="json")}
 
 
+def config_from_dict(plain: dict[str, Any]) -> WorkerConfig:
+    """What `config_to_dict` was given."""
+    training, settings = Training(**plain["training"]), Settings.model_validate(plain["settings"])
+    return WorkerConfig(**plain | {"training": training, "settings": settings})
+
+
 def work_from_dict(plain: dict[str, Any]) -> None:
     """The train loop that Ray calls with `config_to_dict`'s dictionary."""
-    work(
-        WorkerConfig(
-            **plain
-            | {
-                "training": Training(**plain["training"]),
-                "settings": Settings.model_validate(plain["settings"]),
-            }
-        )
-    )
+    work(config_from_dict(plain))

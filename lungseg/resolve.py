@@ -85,29 +85,78 @@ def resolve(
     config: str | None = None,
     assignments: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
+    found: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """Lay preset, config file, `--set` assignments and options over the defaults, in this order.
+    """Lay preset, what a search has found, config file, `--set` assignments and options over the
+    defaults, in this order.
 
     Args:
         preset: one of `PRESETS`; also taken from the config file.
         config: path of a YAML file.
         assignments: texts "section.name=value".
         options: dotted names to values; None counts as not given.
+        found: dotted names to values.
 
     Raises:
         UserError: an unknown setting (the nearest known one is named) or a value out of range.
     """
+    given = _given(config, assignments, options)
+    chosen = preset or given.get("preset") or Settings.model_fields["preset"].default
+    if chosen not in PRESETS:
+        raise UserError(f"there is no preset {chosen!r}: take one of {', '.join(PRESETS)}")
+    below = PRESETS[chosen]
+    for name, value in (found or {}).items():
+        below = _merge(below, _nested(name, value))
+    return _validated(_merge(below, given) | {"preset": chosen})
+
+
+def given_names(
+    config: str | None, assignments: Sequence[str], options: Mapping[str, Any]
+) -> frozenset[str]:
+    """Dotted names of the settings that the user has given a value (arguments as in `resolve`)."""
+    given = _given(config, assignments, options)
+
+    def given_value(name: str) -> bool:
+        section, _, inner = name.partition(".")
+        inside = given.get(section)
+        return inner in inside if inner and isinstance(inside, Mapping) else name in given
+
+    return frozenset(name for name, _ in describe() if given_value(name))
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """The value of a setting by its dotted name."""
+    section, _, inner = name.partition(".")
+    value = getattr(settings, section)
+    return getattr(value, inner) if inner else value
+
+
+def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Settings with other values for some dotted names.
+
+    Raises:
+        UserError: a value is out of range.
+    """
+    content = settings.model_dump()
+    for name, value in values.items():
+        content = _merge(content, _nested(name, value))
+    return _validated(content)
+
+
+def _given(
+    config: str | None, assignments: Sequence[str], options: Mapping[str, Any] | None
+) -> dict[str, Any]:
     given: dict[str, Any] = _read_file(config) if config else {}
     for text in assignments:
         given = _merge(given, _assignment(text))
     for name, value in (options or {}).items():
         if value is not None:
             given = _merge(given, _nested(name, value))
-    chosen = preset or given.get("preset") or Settings.model_fields["preset"].default
-    if chosen not in PRESETS:
-        raise UserError(f"there is no preset {chosen!r}: take one of {', '.join(PRESETS)}")
-    given["preset"] = chosen
+    return given
+
+
+def _validated(content: dict[str, Any]) -> Settings:
     try:
-        return Settings.model_validate(_merge(PRESETS[chosen], given))
+        return Settings.model_validate(content)
     except ValidationError as error:
         raise UserError(_explain(error)) from error

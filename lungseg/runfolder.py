@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ PROVENANCE = "provenance.json"
 _PACKAGES = ("lungseg", "tensorflow", "keras", "ray", "numpy", "opencv-python", "pandas", "pyarrow")
 # What may change from one start of a run to the next: where it runs, and which parts of the
 # comparison are wanted (each training and table is kept by itself).
-_FREE = {"compute", "models", "seeds", "report", "evaluate", "predict"}
+_FREE = {"compute", "models", "seeds", "report", "evaluate", "predict", "found"}
 
 
 def model_folder(run: str, model: str, fold: int, seed: int) -> str:
@@ -35,8 +35,16 @@ def model_folder(run: str, model: str, fold: int, seed: int) -> str:
     return storage.join(run, "models", model, f"fold-{fold}", f"seed-{seed}")
 
 
-def claim(run: str, settings: Settings, data: list[str]) -> bool:
+def claim(
+    run: str, settings: Settings, data: list[str], searched: Sequence[str] | None = None
+) -> bool:
     """Write `config.yaml`, unless the folder belongs to a run of another configuration.
+
+    Args:
+        run: its folder.
+        settings: of all stages.
+        data: paths of the data sets.
+        searched: names of the settings that are searched first; None for no search.
 
     Returns:
         Whether the run is new.
@@ -46,8 +54,11 @@ def claim(run: str, settings: Settings, data: list[str]) -> bool:
     """
     path = storage.join(run, CONFIG)
     content = settings.model_dump(mode="json") | {"data_paths": data}
+    content["searched"] = None if searched is None else list(searched)
     if storage.exists(path):
         before = yaml.safe_load(storage.read_text(path))
+        if "found" in before:
+            content["found"] = before["found"]
         changed = difference(_bound(before), _bound(content))
         if changed:
             raise UserError(
@@ -62,6 +73,14 @@ def claim(run: str, settings: Settings, data: list[str]) -> bool:
     return new
 
 
+def note_found(run: str, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add to `config.yaml` what a search has found for each architecture."""
+    path = storage.join(run, CONFIG)
+    content = yaml.safe_load(storage.read_text(path))
+    content["found"] = {name: dict(values) for name, values in found.items()}
+    storage.write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
 def release(run: str) -> None:
     """Take `config.yaml` away from a new run whose data turned out to be unusable."""
     storage.delete(storage.join(run, CONFIG))
@@ -73,6 +92,11 @@ def _shards(run: str) -> str:
 
 def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
     bound = {name: value for name, value in content.items() if name not in _FREE}
+    if content.get("searched") is None:
+        bound.pop("tune", None)
+        bound.pop("searched", None)
+    else:
+        bound["tune"] = {k: v for k, v in bound["tune"].items() if k != "trials"}
     train = {name: value for name, value in bound["train"].items() if name not in HARMLESS}
     return bound | {"train": train}
 

@@ -173,6 +173,58 @@ class TrainSettings(Section):
     )
 
 
+class Range(Section):
+    """Values that a search may give one setting: an interval, or a list of choices."""
+
+    low: float | None = Field(None, description="Smallest value.")
+    high: float | None = Field(None, description="Largest value.")
+    log: bool = Field(True, description="Draw the logarithm evenly; false: the value itself.")
+    choices: tuple[Any, ...] = Field((), description="The values, instead of an interval.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Range:
+        if bool(self.choices) == (self.low is not None or self.high is not None):
+            raise ValueError("give either low and high, or choices")
+        if self.choices:
+            return self
+        if self.low is None or self.high is None or not self.low < self.high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low ({self.low}) must be above 0 where log is true")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies within the interval."""
+        return self.low is not None and self.high is not None and self.low <= value <= self.high
+
+
+class TuneSettings(Section):
+    """The search for good settings, by validation Dice."""
+
+    trials: int = Field(
+        12, ge=1, description="Trials of each architecture; the first one has the usual settings."
+    )
+    space: dict[str, Range] = Field(
+        {"train.learning_rate": Range(low=1e-5, high=1e-1)},  # type: ignore[call-arg]
+        min_length=1,
+        description="What is searched: setting names (of train, network or augmentation), each "
+        "with low and high (log: false for even spacing) or with choices.",
+    )
+    sampler: Literal["random", "grid", "tpe"] = Field(
+        "random", description="How settings are drawn; tpe is Optuna's (extra: optuna)."
+    )
+    scheduler: Literal["asha", "median", "none"] = Field(
+        "asha",
+        description="Which trials end early: asha keeps the best at each rung, median ends those "
+        "below the others' median, none ends none.",
+    )
+    grace_epochs: int = Field(2, ge=1, description="Epochs that each trial gets, at least.")
+    reduction: float = Field(
+        3.0, gt=1, description="asha: one trial in so many goes on at each rung."
+    )
+    seed: int = Field(0, ge=0, description="Seed of what is drawn, and of all trials' trainings.")
+
+
 class EvaluateSettings(Section):
     """From the network's output to a mask at original size."""
 
@@ -259,6 +311,7 @@ class Settings(Section):
     network: NetworkSettings = NetworkSettings()  # type: ignore[call-arg]
     train: TrainSettings = TrainSettings()  # type: ignore[call-arg]
     augmentation: AugmentationSettings = AugmentationSettings()  # type: ignore[call-arg]
+    tune: TuneSettings = TuneSettings()  # type: ignore[call-arg]
     evaluate: EvaluateSettings = EvaluateSettings()  # type: ignore[call-arg]
     predict: PredictSettings = PredictSettings()  # type: ignore[call-arg]
     report: ReportSettings = ReportSettings()  # type: ignore[call-arg]

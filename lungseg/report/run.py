@@ -43,6 +43,9 @@ class Run:
     provenance: dict[str, Any]
     shards: str | None
     trials: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """`trials.csv` of the search of each model."""
+    curves: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """`curves.csv` of each search."""
 
 
 def read_run(path: str) -> Run:
@@ -62,7 +65,8 @@ def read_run(path: str) -> Run:
         trainings=_read_trainings(storage.join(path, "models")),
         provenance=json.loads(storage.read_text(provenance)) if storage.exists(provenance) else {},
         shards=next((folder for folder in storage.list_folders(path) if _is_shards(folder)), None),
-        trials=_read_trials(storage.join(path, "search")),
+        trials=_read_searches(storage.join(path, "search"), "trials.csv"),
+        curves=_read_searches(storage.join(path, "search"), "curves.csv"),
     )
 
 
@@ -119,9 +123,9 @@ def _read_training(model: str, fold: str, path: str) -> Training:
     )
 
 
-def _read_trials(folder: str) -> dict[str, pd.DataFrame]:
+def _read_searches(folder: str, name: str) -> dict[str, pd.DataFrame]:
     tables = {
-        path.rsplit("/", 1)[-1]: _read_csv(storage.join(path, "trials.csv"))
+        path.rsplit("/", 1)[-1]: _read_csv(storage.join(path, name))
         for path in storage.list_folders(folder)
     }
     return {name: table for name, table in tables.items() if table is not None}

@@ -62,6 +62,24 @@ def save(
     storage.write_text(os.path.join(folder, MARKER), json.dumps(sizes))
 
 
+def store(local: str, folder: str, epoch: int) -> None:
+    """Copy a checkpoint to where those of its training are kept, and delete the older ones.
+
+    Args:
+        local: folder that `save` has written.
+        folder: of the training's checkpoints, local or by URL.
+        epoch: finished, from 1.
+    """
+    older = storage.list_folders(folder)
+    target = storage.join(folder, f"checkpoint_{epoch:06d}")
+    # The marker comes last: a copy cut short is not complete.
+    for name in sorted(os.listdir(local), key=lambda name: name == MARKER):
+        with open(os.path.join(local, name), "rb") as stream:
+            storage.write_bytes(storage.join(target, name), stream.read())
+    for path in older:
+        storage.delete(path)
+
+
 def is_complete(folder: str) -> bool:
     """Whether every file of a checkpoint is there at its full size."""
     try:
