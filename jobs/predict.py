@@ -246,3 +246,9 @@ def tell(summary: dict[str, Any]) -> None:
         )
     else:
         say("         predicted before")
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("predict")

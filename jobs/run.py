@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jobs.evaluate import evaluate
 from jobs.grid import grid, train_all
 from jobs.report import report
-from jobs.screen import heading, say
+from jobs.screen import heading, log_as, name_run, say
 from jobs.session import resources, session
 from jobs.shard import shard
 from lungseg import runfolder, storage
@@ -33,6 +33,8 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
         WorkError: a training failed; the others are done and reported.
     """
     out = storage.absolute(out)
+    log_as(settings.compute.log_format)
+    name_run(out)
     started = time.perf_counter()
     new = runfolder.claim(out, settings, [storage.absolute(path) for path in paths])
     shards = storage.join(out, "shards")
@@ -86,3 +88,9 @@ def run(paths: Sequence[str], out: str, settings: Settings) -> str:
     minutes = (time.perf_counter() - started) / 60
     say(f"done in {minutes:.1f} min: {page}")
     return page
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("run")
