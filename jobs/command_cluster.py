@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from jobs.options import EPILOG, Address, Assignments, Config, Preset
 from lungseg.errors import UserError
+from lungseg.resolve import resolve
 
 Dashboard = Annotated[
     str | None,
@@ -54,6 +56,48 @@ def submit(
     job(verb, context.args, address, wait=not no_wait, retries=retries)
 
 
+def doctor(
+    storage: Annotated[
+        str, typer.Option("--storage", help="Path or URL that every node must reach.")
+    ] = "",
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Measure rates, about a minute.")
+    ] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="All that is known and all architectures, as JSON.")
+    ] = False,
+    preset: Preset = None,
+    address: Address = None,
+    config: Config = None,
+    assignments: Assignments = None,
+) -> None:
+    """What this machine or a cluster offers, whether its nodes agree, and what to ask of it."""
+    settings = resolve(
+        preset=preset,
+        config=config,
+        assignments=assignments or (),
+        options={"compute.address": address},
+    )
+    from jobs.doctor import examine, tell
+    from jobs.session import session
+    from lungseg.storage import absolute
+
+    with session(settings.compute):
+        facts = examine(settings, absolute(storage) if storage else "", measure=measure)
+    tell(facts, as_json=as_json)
+
+
+def status(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of the run, or its URL.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All that is known, as JSON.")] = False,
+) -> None:
+    """How far a run is, from what lies in its folder; also while it goes on."""
+    from jobs.status import status as job
+    from lungseg import storage
+
+    job(storage.absolute(run), as_json=as_json)
+
+
 @jobs_app.command("list")
 def list_jobs(address: Dashboard = None) -> None:
     """Id, state, start, minutes and command of each submitted job."""
@@ -86,4 +130,6 @@ def add_to(app: typer.Typer) -> None:
     """Register these verbs with the command."""
     words = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(context_settings=words)(submit)
+    app.command(epilog=EPILOG)(doctor)
+    app.command()(status)
     app.add_typer(jobs_app, name="jobs")

@@ -55,6 +55,7 @@ def work(config: WorkerConfig) -> None:
     replicas.set_threads(config.threads)
     import ray.train
 
+    from jobs.metrics import TrainingMetrics
     from lungseg.figures.augmentation import write_augmented_samples
     from lungseg.training import checkpoint, finish, trackers
     from lungseg.training.fit import fit
@@ -71,6 +72,7 @@ def work(config: WorkerConfig) -> None:
         if rank == 0 and rows:
             write_history(storage.join(training.out, "history.csv"), rows)
 
+        metrics = TrainingMetrics(training.architecture, training.fold, training.seed)
         with trackers.track(
             training.out, training.name, settings, len(rows), active=rank == 0
         ) as track:
@@ -82,6 +84,7 @@ def work(config: WorkerConfig) -> None:
                 if rank == 0:
                     write_history(storage.join(training.out, "history.csv"), rows)
                     track(row)
+                    metrics.show(row)
                     if row["epoch"] == 1 and settings.train.augment:
                         samples = storage.join(training.out, "augmentation.png")
                         write_augmented_samples(
