@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import ipaddress
 import json
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -49,6 +50,8 @@ def connect(address: str | None) -> Any:
     _compare_versions(address, _ask_version(address, headers, bool(token)))
     from ray.job_submission import JobSubmissionClient
 
+    for name in ("dashboard.modules.dashboard_sdk", "dashboard.modules.job.sdk", "_private"):
+        logging.getLogger(f"ray.{name}").setLevel(logging.WARNING)
     # Ray prefers these two variables to the address that it is given.
     os.environ[ADDRESS_VARIABLE] = address
     verify = os.environ.get("SSL_CERT_FILE") or True
