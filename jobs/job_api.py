@@ -9,6 +9,8 @@ import logging
 import os
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,16 +67,30 @@ def get_info(client: Any, job: str) -> Any:
         UserError: the cluster knows no such job.
         WorkError: it does not answer.
     """
+    with explained(client):
+        try:
+            return client.get_job_info(job)
+        except RuntimeError as error:
+            if "status code 404" not in str(error):
+                raise
+            raise UserError(
+                f"{client.get_address()} knows no job {job}: see `lungseg jobs list`"
+            ) from error
+
+
+@contextmanager
+def explained(client: Any) -> Iterator[None]:
+    """Tell what a request failed of in one line.
+
+    Raises:
+        WorkError: it did.
+    """
+    from ray.exceptions import RayError
+
     try:
-        return client.get_job_info(job)
-    except RuntimeError as error:
-        if "status code 404" not in str(error):
-            raise WorkError(f"the cluster's Jobs API failed: {first_line(error)}") from error
-        raise UserError(
-            f"{client.get_address()} knows no job {job}: see `lungseg jobs list`"
-        ) from error
-    except OSError as error:
-        raise WorkError(f"{client.get_address()} no longer answers") from error
+        yield
+    except (RuntimeError, OSError, RayError) as error:
+        raise WorkError(f"{client.get_address()} did not do it: {first_line(error)}") from error
 
 
 def first_line(error: object) -> str:

@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from jobs.job_api import connect, first_line, get_info
+from jobs.job_api import connect, explained, get_info
 from jobs.screen import say
 from lungseg.errors import WorkError
 
@@ -18,7 +18,8 @@ _STOP_SECONDS = 30.0
 def list_jobs(address: str | None) -> None:
     """Print a line a submitted job, the newest last."""
     client = connect(address)
-    found = [job for job in client.list_jobs() if job.submission_id]
+    with explained(client):
+        found = [job for job in client.list_jobs() if job.submission_id]
     for job in sorted(found, key=lambda one: one.start_time or 0):
         say(
             f"{job.submission_id:<32} {job.status!s:<9} {_time(job.start_time)} "
@@ -36,13 +37,11 @@ def show_log(job: str, address: str | None, *, follow: bool = False) -> None:
     """
     client = connect(address)
     get_info(client, job)
-    if not follow:
-        sys.stdout.write(client.get_job_logs(job))
-        return
-    try:
-        asyncio.run(_print(client, job))
-    except (RuntimeError, OSError) as error:
-        raise WorkError(f"the log of {job} ended too early: {first_line(error)}") from error
+    with explained(client):
+        if follow:
+            asyncio.run(_print(client, job))
+        else:
+            sys.stdout.write(client.get_job_logs(job))
 
 
 def stop_job(job: str, address: str | None) -> None:
@@ -56,7 +55,8 @@ def stop_job(job: str, address: str | None) -> None:
     if get_info(client, job).status.is_terminal():
         say(f"{job} had ended: {get_info(client, job).status}")
         return
-    client.stop_job(job)
+    with explained(client):
+        client.stop_job(job)
     deadline = time.monotonic() + _STOP_SECONDS
     while not (info := get_info(client, job)).status.is_terminal():
         if time.monotonic() > deadline:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.job_api import connect, first_line, get_info
+from jobs.job_api import connect, explained, first_line, get_info
 from jobs.package import source_tree, write_package
 from jobs.screen import note, say
 from lungseg.errors import UserError, WorkError
@@ -62,13 +62,13 @@ def submit(
     name = f"lungseg-{verb}-{uuid.uuid4().hex[:8]}"
     for attempt in range(retries + 1):
         job = f"{name}-{attempt + 1}" if attempt else name
-        _send(client, job, verb, words)
-        if not wait:
-            say(job)
-            note(f"`lungseg jobs logs {job}` shows its log, `lungseg jobs stop {job}` stops it")
-            return
-        note(f"submitted {job} to {client.get_address()}")
         try:
+            _send(client, job, verb, words)
+            if not wait:
+                say(job)
+                note(f"`lungseg jobs logs {job}` shows its log, `lungseg jobs stop {job}` stops it")
+                return
+            note(f"submitted {job} to {client.get_address()}")
             _await(client, job)
             return
         except WorkError as error:
@@ -91,17 +91,13 @@ def _send(client: Any, job: str, verb: str, words: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
         package = Path(folder) / "lungseg.zip"
         write_package(source_tree(), package)
-        try:
+        with explained(client):
             client.submit_job(
                 entrypoint=entrypoint(verb, words),
                 submission_id=job,
                 runtime_env={"working_dir": str(package)},
                 metadata={"lungseg": verb},
             )
-        except (RuntimeError, OSError) as error:
-            raise WorkError(
-                f"{client.get_address()} did not take the job: {first_line(error)}"
-            ) from error
 
 
 def _await(client: Any, job: str) -> None:
@@ -183,7 +179,8 @@ def _leave_or_stop(client: Any, job: str) -> None:
         with contextlib.suppress(EOFError, KeyboardInterrupt):
             answer = input(f"\n{job} runs on. [l]eave it, or [s]top it? ").strip().lower()
     if answer.startswith("s"):
-        client.stop_job(job)
+        with explained(client):
+            client.stop_job(job)
         raise Stopped(f"{job} is being stopped; the same command goes on from there")
     raise Stopped(
         f"{job} runs on: `lungseg jobs logs {job} --follow` follows it, `lungseg jobs stop {job}` "

@@ -7,15 +7,17 @@ import json
 import os
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from jobs import submit
 from jobs.command import _status
 from jobs.package import list_code, source_tree, write_package
-from lungseg.errors import UserError
+from lungseg.errors import UserError, WorkError
 
 PHANTOMS = ("phantoms", "--cases", "4", "--size", "64", "--out")
 
@@ -142,3 +144,104 @@ def test_a_tree_above_the_limit_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has 600 MiB to upload.*films/old \(600 MiB\)"):
         write_package(tmp_path, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+class FakeCluster:
+    """A Jobs API whose connection breaks as told; each job has its own end and log."""
+
+    def __init__(self, *ends: tuple[str, int | None]) -> None:
+        self.ends, self.jobs, self.stopped = list(ends), [], []
+        self.log = ["one\ntw", "o\nthree\n"]
+        self.breaks = 0
+
+    def get_address(self) -> str:
+        return "http://head"
+
+    def submit_job(self, *, submission_id: str, **_: object) -> None:
+        self.jobs.append(submission_id)
+
+    def stop_job(self, job: str) -> None:
+        self.stopped.append(job)
+
+    def get_job_info(self, job: str) -> SimpleNamespace:
+        status, code = self.ends[self.jobs.index(job)]
+        if status == "FORGOTTEN":
+            raise RuntimeError("Request failed with status code 404: no such job")
+        return SimpleNamespace(
+            status=Status(status),
+            driver_exit_code=code,
+            message="The node died\nand more",
+        )
+
+    async def tail_job_logs(self, job: str) -> AsyncIterator[str]:
+        for text in self.log:
+            yield text
+            if self.breaks:
+                self.breaks -= 1
+                raise RuntimeError("WebSocket connection closed")
+
+
+class Status(str):
+    """Ray's `JobStatus`."""
+
+    def is_terminal(self) -> bool:
+        return self in ("SUCCEEDED", "FAILED", "STOPPED")
+
+
+@pytest.fixture
+def cluster_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCluster]:
+    """A function that puts a fake cluster in the place of every real one."""
+
+    def make(*ends: tuple[str, int | None]) -> FakeCluster:
+        fake = FakeCluster(*ends)
+        monkeypatch.setattr(submit, "connect", lambda address: fake)
+        monkeypatch.setattr(submit, "write_package", lambda tree, target: None)
+        monkeypatch.setattr(submit.time, "sleep", lambda seconds: None)
+        return fake
+
+    return make
+
+
+def test_a_broken_connection_doubles_no_line(
+    cluster_of: Callable[..., FakeCluster], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster_of(("SUCCEEDED", 0)).breaks = 1
+    submit.submit("run", [], None)
+    assert capsys.readouterr().out == "one\ntwo\nthree\n"
+
+
+def test_what_is_submitted_again(cluster_of: Callable[..., FakeCluster]) -> None:
+    fake = cluster_of(("FAILED", 1), ("FAILED", None), ("FORGOTTEN", None), ("SUCCEEDED", 0))
+    submit.submit("run", [], None, retries=5)
+    assert [job.removeprefix(fake.jobs[0]) for job in fake.jobs] == ["", "-2", "-3", "-4"]
+    fake = cluster_of(("FAILED", None), ("FAILED", 1))
+    with pytest.raises(WorkError, match="failed with exit status 1"):
+        submit.submit("run", [], None, retries=1)
+    for end, error in ((("FAILED", 2), UserError), (("STOPPED", None), WorkError)):
+        fake = cluster_of(end)
+        with pytest.raises(error):
+            submit.submit("run", [], None, retries=3)
+        assert len(fake.jobs) == 1
+    cluster_of(("FAILED", None))
+    with pytest.raises(WorkError, match=r"was lost: The node died$"):
+        submit.submit("run", [], None)
+
+
+@pytest.mark.parametrize(("answer", "stops"), [("s", True), ("l", False), ("", False)])
+def test_ctrl_c_asks(
+    cluster_of: Callable[..., FakeCluster],
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    stops: bool,
+) -> None:
+    fake = cluster_of(("RUNNING", None))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submit, "_follow", interrupt)
+    monkeypatch.setattr(submit.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    with pytest.raises(submit.Stopped, match="is being stopped" if stops else "runs on"):
+        submit.submit("run", [], None, retries=3)
+    assert fake.stopped == (fake.jobs if stops else [])
