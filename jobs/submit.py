@@ -114,6 +114,8 @@ def _await(client: Any, job: str) -> None:
         raise UserError(f"{job} refused the request: its log says why")
     if code is None:
         raise Lost(f"{job} was lost: {first_line(info.message or 'Ray gives no reason')}")
+    if code < 0:
+        raise WorkError(f"{job} was killed by signal {-code}")
     raise WorkError(f"{job} failed with exit status {code}: its log says why")
 
 

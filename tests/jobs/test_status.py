@@ -37,6 +37,7 @@ def age(run: Path, stage: str, seconds: float) -> None:
     content = json.loads(path.read_text())
     content[stage] |= {
         "state": "running",
+        "machine": "another",
         "seen": (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
     }
     path.write_text(json.dumps(content))
@@ -68,6 +69,11 @@ def test_stages_from_first_to_last(run: Path, capsys: pytest.CaptureFixture[str]
     told = lines(run, capsys)["train"]
     assert told.startswith("cut short")
     assert told.endswith("the same command goes on")
+    age(run, "train", 10)
+    content = json.loads((run / stages.STATE).read_text())
+    content["train"] |= {"machine": stages._machine(), "process": "999999999"}
+    (run / stages.STATE).write_text(json.dumps(content))
+    assert lines(run, capsys)["train"].startswith("cut short")
     (models[0] / "segmenter.json").write_text("{}")
     (models[1] / "failure.txt").parent.mkdir(parents=True)
     (models[1] / "failure.txt").write_text("resunet: the loss was no number")
