@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs import command_cluster
 from jobs.options import (
     EPILOG,
     Address,
@@ -300,8 +301,9 @@ def report(
     """Write the comparison report of one or several runs."""
     settings = resolve(config=config, assignments=assignments or ())
     from jobs.report import report as job
-    from jobs.screen import say
+    from jobs.screen import log_as, say
 
+    log_as(settings.compute.log_format)
     folders = [storage.absolute(run) for run in runs]
     target = storage.absolute(out) if out else storage.join(folders[0], "report")
     say(job(folders, target, settings.report))
@@ -371,29 +373,32 @@ def phantoms(
         job(cases, storage.absolute(out), size=size, seed=seed)
 
 
-def main() -> None:
-    """Run the command; every known failure is one line on standard error."""
-    sys.exit(_status(sys.argv[1:]))
+command_cluster.add_to(app)
+
+
+def main(*verb: str) -> None:
+    """Run the command, or one verb of it; every known failure is one line on standard error."""
+    sys.exit(_status([*verb, *sys.argv[1:]]))
 
 
 def _status(arguments: list[str]) -> int:
-    from jobs.screen import errors
+    from jobs.screen import complain
 
     try:
         status: Any = app(args=arguments, standalone_mode=False)
     except UserError as error:
-        errors.print(f"lungseg: {error}", markup=False)
+        complain(str(error))
         return 2
     except WorkError as error:
-        errors.print(f"lungseg: {error}", markup=False)
+        complain(str(error))
         return 1
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        errors.print(f"lungseg: cannot write {error.filename}: {error.strerror}", markup=False)
+        complain(f"cannot write {error.filename}: {error.strerror}")
         return 1
     except KeyboardInterrupt:
-        errors.print("lungseg: stopped; the same command goes on from here", markup=False)
+        complain("stopped; the same command goes on from here")
         return 1
     except typer.Exit as stop:
         return stop.exit_code
@@ -403,7 +408,7 @@ def _status(arguments: list[str]) -> int:
         # The parser's own complaints, whose class Typer keeps to itself.
         if not hasattr(error, "format_message"):
             raise
-        errors.print(f"lungseg: {error.format_message()}", markup=False)
+        complain(error.format_message())
         return 2
     return status if isinstance(status, int) else 0
 

@@ -212,3 +212,9 @@ def _score(
     if len(frame) != cases:
         raise RuntimeError(f"{label}: {len(frame)} cases were scored, there are {cases}")
     return frame
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("evaluate")

@@ -47,6 +47,9 @@ class Follow:
                 f"         {self._name}: epoch {row['epoch']:>3}/{self._epochs}  "
                 f"loss {row['loss']:.4f}  val Dice {row['val_dice']:.4f}  "
                 f"rate {row['learning_rate']:.1e}  {row['images_per_second']:.0f} images/s  "
-                f"at most {left // 60}:{left % 60:02} left"
+                f"at most {left // 60}:{left % 60:02} left",
+                rank=0,
+                training=self._name,
+                **row,
             )
         self._printed = len(rows)

@@ -47,3 +47,9 @@ def phantoms(cases: int, out: str, *, size: int, seed: int) -> None:
 def _draw(chunk: dict[str, Any], *, out: str, size: int, seed: int) -> dict[str, Any]:
     indices = range(int(chunk["first"]), int(chunk["last"]))
     return {"rows": drawing.write(indices, out, seed=seed, size=size)}
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("phantoms")

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.metrics import PredictionMetrics
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
 from jobs.session import resources, silence
@@ -165,9 +166,11 @@ def _work(
             num_cpus=1,
         )
     )
+    metrics = PredictionMetrics()
     with silence(), progress("images", total, done=total - todo, rate=True) as advance:
         for row in data.iter_rows():
             advance(int(row["images"]))
+            metrics.add(int(row["images"]) - int(row["rejected"]), int(row["rejected"]))
             peaks["images"] += int(row["images"])
             for name in ("network_mb", "task_mb"):
                 peaks[name] = max(peaks[name], int(row[name]))
@@ -246,3 +249,9 @@ def tell(summary: dict[str, Any]) -> None:
         )
     else:
         say("         predicted before")
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("predict")

@@ -95,6 +95,7 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
     return {
         "chunk": chunk,
         "images": len(rows) + len(content["rejected"]),
+        "rejected": len(content["rejected"]),
         "network_mb": content["network_mb"],
         "task_mb": _peak_mb(),
     }

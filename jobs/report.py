@@ -49,3 +49,9 @@ def _is_read(parts: list[str]) -> bool:
         # Shards are told apart by their fingerprint, which stands in dataset.json.
         return parts[-1] in _SHARDS
     return parts[-1].endswith(_KINDS) and not {"report", "checkpoints"} & set(parts[:-1])
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("report")

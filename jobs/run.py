@@ -9,7 +9,7 @@ from typing import Any
 from jobs.evaluate import evaluate
 from jobs.grid import grid, train_all
 from jobs.report import report
-from jobs.screen import heading, say
+from jobs.screen import heading, log_as, name_run, say
 from jobs.session import resources, session
 from jobs.shard import shard
 from lungseg import runfolder, storage
@@ -39,6 +39,8 @@ def run(
         WorkError: a training failed; the others are done and reported.
     """
     out = storage.absolute(out)
+    log_as(settings.compute.log_format)
+    name_run(out)
     started = time.perf_counter()
     if searched is not None:
         settings = _narrowed(settings, searched)
@@ -121,3 +123,9 @@ def _search(name: str, shards: str, out: str, settings: Settings) -> dict[str, A
     from jobs.tune import tune
 
     return tune(name, shards, storage.join(out, "search"), settings)
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("run")

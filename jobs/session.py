@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from jobs.screen import log_as
 from lungseg.errors import UserError
 from lungseg.settings import ComputeSettings
 
@@ -43,6 +44,7 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
     Raises:
         UserError: nothing answers at the address.
     """
+    log_as(compute.log_format)
     for name, value in _DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
@@ -52,6 +54,10 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         yield
         return
     address = compute.address or os.environ.get("RAY_ADDRESS") or "local"
+    if address.startswith(("http://", "https://")):
+        raise UserError(
+            f"{address} is a dashboard, which takes `lungseg submit VERB … --address {address}`"
+        )
     local: dict[str, Any] = (
         {
             "include_dashboard": state_api,

@@ -230,3 +230,9 @@ def _info(
         ),
         "inputs": mark,
     }
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("shard")

@@ -254,3 +254,9 @@ def _root(error: Any) -> str:
         inner = inner.__cause__
     lines = str(inner).strip().splitlines() or [type(inner).__name__]
     return lines[-1]
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("train")

@@ -64,6 +64,7 @@ def work(config: WorkerConfig) -> None:
     replicas.set_threads(config.threads)
     import ray.train
 
+    from jobs.metrics import TrainingMetrics
     from lungseg.figures.augmentation import write_augmented_samples
     from lungseg.training import finish
 
@@ -71,10 +72,14 @@ def work(config: WorkerConfig) -> None:
     rank = ray.train.get_context().get_world_rank()
     started = time.perf_counter()
 
+    metrics = TrainingMetrics(training.architecture, training.fold, training.seed)
+
     def keep(row: Row, folder: str) -> None:
         ray.train.report(row, checkpoint=ray.train.Checkpoint(folder) if rank == 0 else None)
 
     def then(row: Row) -> None:
+        if rank == 0:
+            metrics.show(row)
         if rank == 0 and row["epoch"] == 1 and settings.train.augment:
             samples = storage.join(training.out, "augmentation.png")
             write_augmented_samples(samples, training.shards, settings.augmentation, training.seed)

@@ -238,3 +238,9 @@ class _Follow(Callback):
             f"         trial {number:>3}: {space.named(trial.values)}  val Dice {dice:.4f}  "
             f"{trial.ended} after {len(history)} epochs, {trial.seconds:.0f} s{why}"
         )
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("tune")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +12,15 @@ from typing import Any
 
 import yaml
 
-from lungseg import storage
+from lungseg import machine, storage
 from lungseg.errors import UserError
-from lungseg.precision import cpu_has_bfloat16
 from lungseg.settings import Settings
+from lungseg.stages import STATE, under_way
 from lungseg.training.plan import HARMLESS, difference
 
 CONFIG = "config.yaml"
 PROVENANCE = "provenance.json"
 
-_PACKAGES = ("lungseg", "tensorflow", "keras", "ray", "numpy", "opencv-python", "pandas", "pyarrow")
 # What may change from one start of a run to the next: where it runs, and which parts of the
 # comparison are wanted (each training and table is kept by itself).
 _FREE = {"compute", "models", "seeds", "report", "evaluate", "predict", "found"}
@@ -82,8 +78,9 @@ def note_found(run: str, found: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def release(run: str) -> None:
-    """Take `config.yaml` away from a new run whose data turned out to be unusable."""
-    storage.delete(storage.join(run, CONFIG))
+    """Take the marks away from a new run whose data turned out to be unusable."""
+    for name in (CONFIG, STATE):
+        storage.delete(storage.join(run, name))
 
 
 def _shards(run: str) -> str:
@@ -103,9 +100,13 @@ def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def timed(run: str, stage: str) -> Iterator[None]:
-    """Add the seconds that a stage takes to `provenance.json`, together over all starts."""
+    """Mark a stage as under way, and add the seconds it takes to `provenance.json`.
+
+    Seconds count together over all starts.
+    """
     started = time.perf_counter()
-    yield
+    with under_way(run, stage):
+        yield
     content = read_provenance(run)
     seconds = content.setdefault("seconds", {})
     seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - started, 2)
@@ -122,25 +123,12 @@ def read_provenance(run: str) -> dict[str, Any]:
 def write_provenance(run: str, facts: Mapping[str, Any]) -> None:
     """Write or renew `provenance.json`: versions, commit, hardware and the given facts."""
     content = read_provenance(run) | {
-        "versions": {"python": platform.python_version()}
-        | {name: _version(name) for name in _PACKAGES},
+        "versions": machine.versions(),
         "commit": _commit(),
-        "hardware": {
-            "cpu": _cpu_name(),
-            "cpus": os.cpu_count(),
-            "bfloat16": cpu_has_bfloat16(),
-            "system": platform.system(),
-        },
+        "hardware": machine.hardware(),
         **facts,
     }
     storage.write_text(storage.join(run, PROVENANCE), json.dumps(content, indent=2))
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _commit() -> str:
@@ -154,11 +142,3 @@ def _commit() -> str:
     except OSError:
         return ""
     return done.stdout.strip()
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor()
-    names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.machine()

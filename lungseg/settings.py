@@ -295,6 +295,10 @@ class ComputeSettings(Section):
     object_store_mb: int = Field(
         1024, ge=100, description="Ray's shared memory on a local cluster [MiB]."
     )
+    log_format: Literal["plain", "json"] = Field(
+        "plain",
+        description="Lines on the screen; json: an object each with time, run, stage, rank.",
+    )
 
 
 class Settings(Section):
