@@ -29,7 +29,7 @@ def session(compute: ComputeSettings) -> Iterator[None]:
     """Be connected to Ray for the length of a `with` block; joins a connection that is there.
 
     Raises:
-        UserError: nothing answers at the address.
+        UserError: nothing answers at the address, or it refuses the token.
     """
     for name, value in _DRIVER_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -48,8 +48,9 @@ def session(compute: ComputeSettings) -> Iterator[None]:
         if address == "local"
         else {}
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    from ray.exceptions import AuthenticationError
+
+    with silence():
         try:
             ray.init(
                 address=address,
@@ -58,7 +59,12 @@ def session(compute: ComputeSettings) -> Iterator[None]:
                 runtime_env={"env_vars": _WORKER_ENVIRONMENT},
                 **local,
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
+            if isinstance(error.__cause__ or error, AuthenticationError):
+                raise UserError(
+                    f"the Ray cluster at {address} asks for another token: set RAY_AUTH_MODE=token "
+                    f"and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to a file that holds it"
+                ) from error
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"no Ray cluster answers at {address}: {reason}") from error
     _quiet()

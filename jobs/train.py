@@ -132,6 +132,7 @@ def _run(
             num_workers=low if low == high else (low, high),
             use_gpu=placement.gpus > 0,
             resources_per_worker=placement.resources,
+            elastic_resize_monitor_interval_s=settings.compute.resize_seconds,
         ),
         run_config=RunConfig(
             name=CHECKPOINTS,
