@@ -18,6 +18,8 @@ _WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"
 _DRIVER_ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # After the loss of a machine Ray counts on it for up to 20 s, and waits for it so long [s].
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "10",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_DEDUP_LOGS": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -60,7 +62,8 @@ def session(compute: ComputeSettings) -> Iterator[None]:
                 **local,
             )
         except (AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
-            if isinstance(error.__cause__ or error, AuthenticationError):
+            # Ray tells a wrong token in the text of what an error comes from.
+            if isinstance(error, AuthenticationError) or "InvalidAuth" in str(error.__cause__):
                 raise UserError(
                     f"the Ray cluster at {address} asks for another token: set RAY_AUTH_MODE=token "
                     f"and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to a file that holds it"
