@@ -26,6 +26,8 @@ _WORKER_ENVIRONMENT = {
 _DRIVER_ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # After the loss of a machine Ray counts on it for up to 20 s, and waits for it so long [s].
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "10",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     "RAY_DEDUP_LOGS": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -42,7 +44,7 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         state_api: start a local cluster with the dashboard, whose state API some work needs.
 
     Raises:
-        UserError: nothing answers at the address.
+        UserError: nothing answers at the address, or it refuses the token.
     """
     log_as(compute.log_format)
     for name, value in _DRIVER_ENVIRONMENT.items():
@@ -66,8 +68,9 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         if address == "local"
         else {}
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    from ray.exceptions import AuthenticationError
+
+    with silence():
         try:
             ray.init(
                 address=address,
@@ -76,7 +79,13 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
                 runtime_env={"env_vars": _WORKER_ENVIRONMENT},
                 **local,
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (AuthenticationError, ConnectionError, RuntimeError, ValueError) as error:
+            # Ray tells a wrong token in the text of what an error comes from.
+            if isinstance(error, AuthenticationError) or "InvalidAuth" in str(error.__cause__):
+                raise UserError(
+                    f"the Ray cluster at {address} asks for another token: set RAY_AUTH_MODE=token "
+                    f"and RAY_AUTH_TOKEN, or RAY_AUTH_TOKEN_PATH to a file that holds it"
+                ) from error
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"no Ray cluster answers at {address}: {reason}") from error
     _quiet()

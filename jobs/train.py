@@ -148,6 +148,7 @@ def run_trainer(
             num_workers=low if low == high else (low, high),
             use_gpu=placement.gpus > 0,
             resources_per_worker=placement.resources,
+            elastic_resize_monitor_interval_s=settings.compute.resize_seconds,
         ),
         run_config=RunConfig(
             name=CHECKPOINTS,

@@ -289,6 +289,11 @@ class ComputeSettings(Section):
     gpus_per_worker: float = Field(
         -1, ge=-1, description="GPUs of a training worker; -1: one where the cluster has them."
     )
+    resize_seconds: float = Field(
+        60,
+        ge=1,
+        description="How often a training with MIN:MAX workers looks for room for more [s].",
+    )
     parallel: int = Field(
         0, ge=0, description="Trainings side by side; 0: as many as the cluster has room for."
     )
