@@ -137,3 +137,11 @@ def resources() -> dict[str, float]:
     import ray
 
     return {name: float(value) for name, value in ray.cluster_resources().items()}
+
+
+def machines() -> list[dict[str, float]]:
+    """What each living machine of the cluster has, named as in `resources`."""
+    import ray
+
+    alive = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    return [{name: float(value) for name, value in each.items()} for each in alive]
