@@ -10,8 +10,9 @@ import pandas as pd
 
 from jobs.score_table import announce, mark_of, write_scores
 from jobs.screen import progress, say
-from jobs.session import resources, silence
+from jobs.session import machines, silence
 from jobs.shard import shard
+from jobs.waiting import told_if_waiting
 from lungseg import shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
@@ -189,8 +190,10 @@ def _score(
     parts = list(SPLITS) if split == "all" else [split]
     files = [path for part in parts for path in shards.files(shards_path, part)]
     columns = [name for name in shards.column_names() if name not in _COLUMNS_NOT_NEEDED]
-    cpus = max(1.0, resources()["CPU"] - 1)
-    threads = int(resources()["CPU"])
+    # The actor has all of one machine but a CPU, which is for reading.
+    largest = max(machine.get("CPU", 0.0) for machine in machines())
+    cpus = max(largest / 2, largest - 1)
+    had_room = ray.available_resources().get("CPU", 0.0) >= cpus
     scored = (
         ray.data.read_parquet(files)
         .select_columns(columns)
@@ -199,12 +202,16 @@ def _score(
             batch_size=settings.batch_size,
             num_cpus=cpus,
             compute=ray.data.ActorPoolStrategy(size=1),
-            fn_kwargs={"model": model, "threads": threads, "precision": precision},
+            fn_kwargs={"model": model, "threads": max(1, int(largest)), "precision": precision},
         )
     )
-    tables = []
+    tables: list[pd.DataFrame] = []
     # Ray warns of each actor pool on standard error (ray issue 53727).
-    with silence(), progress(label, cases) as advance:
+    with (
+        silence(),
+        progress(label, cases) as advance,
+        told_if_waiting(label, f"{cpus:g} CPUs of one machine", lambda: had_room or bool(tables)),
+    ):
         for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):
             tables.append(batch)
             advance(len(batch))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jobs.session import resources
+from jobs.session import machines
 from lungseg.errors import UserError
 from lungseg.settings import ComputeSettings
 
 _CPUS_SIDE_BY_SIDE = 4
 """CPUs a worker without a GPU should have before a second training runs beside it."""
+_LEAST_CPUS = 0.5
+
+Machines = Sequence[Mapping[str, float]]
+"""What each machine has: CPU, GPU."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,11 @@ class Placement:
         return max(1, math.floor(self.cpus))
 
     @property
+    def wanted(self) -> str:
+        """What one training asks for, in words."""
+        return f"{_many(self.workers[0], 'worker')} of {_with(self.cpus, self.gpus)} each"
+
+    @property
     def resources(self) -> dict[str, float]:
         """What a worker reserves: a CPU less than it computes with, so that reading has some."""
         reserved = self.cpus - 1 if self.cpus >= 2 else self.cpus / 2
@@ -37,7 +48,7 @@ class Placement:
 
 
 def place(compute: ComputeSettings, trainings: int = 1) -> Placement:
-    """Share the cluster out.
+    """Share the cluster out; a worker has all it gets on one machine.
 
     Args:
         compute: what is asked for.
@@ -46,30 +57,78 @@ def place(compute: ComputeSettings, trainings: int = 1) -> Placement:
     Raises:
         UserError: the cluster has less than what is asked for.
     """
-    there = resources()
-    cpus_there, gpus_there = there.get("CPU", 0.0), there.get("GPU", 0.0)
+    there = machines()
     low, high = compute.workers
     gpus = compute.gpus_per_worker
     if gpus < 0:
-        gpus = 1.0 if gpus_there >= low else 0.0
-    parallel = compute.parallel or _room(compute, gpus, cpus_there, gpus_there)
+        gpus = 1.0 if _slots(there, 0, 1) >= low else 0.0
+    parallel = compute.parallel or _slots(there, _usual(compute, there, gpus), gpus) // high
     parallel = max(1, min(parallel, trainings))
-    cpus = compute.cpus_per_worker or max(cpus_there / (high * parallel), 0.5)
-    for kind, each, total in (("CPU", cpus, cpus_there), ("GPU", gpus, gpus_there)):
-        needed = each * low * parallel
-        if needed > total:
-            beside = f" in {parallel} trainings side by side" if parallel > 1 else ""
-            raise UserError(
-                f"{low} workers of {each:g} {kind}s each{beside} need {needed:g}, the cluster has "
-                f"{total:g}: take fewer with --workers, or smaller ones with "
-                f"--{kind.lower()}s-per-worker"
-            )
+    cpus = compute.cpus_per_worker or max(_share(there, high * parallel, gpus), _LEAST_CPUS)
+    _check_room(there, low, parallel, cpus, gpus)
     return Placement((low, high), cpus, gpus, parallel)
 
 
-def _room(compute: ComputeSettings, gpus: float, cpus_there: float, gpus_there: float) -> int:
-    """Trainings that the cluster has room for."""
-    workers = compute.workers[1]
+def _usual(compute: ComputeSettings, there: Machines, gpus: float) -> float:
+    """CPUs a worker should have for a second training to run beside its own."""
     if gpus:
-        return int(gpus_there / (gpus * workers))
-    return int(cpus_there / (workers * max(compute.cpus_per_worker, _CPUS_SIDE_BY_SIDE)))
+        return compute.cpus_per_worker
+    largest = max((machine.get("CPU", 0.0) for machine in there), default=0.0)
+    return max(compute.cpus_per_worker, min(_CPUS_SIDE_BY_SIDE, largest), _LEAST_CPUS)
+
+
+def _slots(there: Machines, cpus: float, gpus: float) -> int:
+    """Workers that the machines have room for; 0 CPUs or GPUs are not looked at, but not both."""
+    asked = {name: each for name, each in (("CPU", cpus), ("GPU", gpus)) if each}
+    return sum(
+        min(math.floor(machine.get(name, 0.0) / each + 1e-9) for name, each in asked.items())
+        for machine in there
+    )
+
+
+def _share(there: Machines, workers: int, gpus: float) -> float:
+    """The most CPUs that each of so many workers can have, those there are GPUs for at most."""
+    if gpus:
+        workers = min(workers, _slots(there, 0, gpus))
+    cpus = {machine["CPU"] for machine in there if machine.get("CPU")}
+    shares = {each / split for each in cpus for split in range(1, workers + 1)}
+    fitting = (
+        share for share in sorted(shares, reverse=True) if _slots(there, share, gpus) >= workers
+    )
+    return next(fitting, 0.0)
+
+
+def _check_room(there: Machines, workers: int, parallel: int, cpus: float, gpus: float) -> None:
+    needed = workers * parallel
+    alone = [asked for asked in ((cpus, 0.0), (0.0, gpus)) if any(asked)]
+    for asked in (*alone, (cpus, gpus)):
+        room = _slots(there, *asked)
+        if room < needed:
+            beside = f" in each of {parallel} trainings side by side" if parallel > 1 else ""
+            smaller = " or ".join(
+                f"--{kind}s-per-worker"
+                for kind, each in zip(("cpu", "gpu"), asked, strict=True)
+                if each
+            )
+            raise UserError(
+                f"there is no room for {_many(workers, 'worker')} of {_with(*asked)} each{beside}: "
+                f"the cluster takes {room} ({_described(there)}); take fewer with --workers, or "
+                f"smaller ones with {smaller}"
+            )
+
+
+def _described(there: Machines) -> str:
+    """The machines in words, without those that only keep the others together."""
+    kinds = Counter(
+        (machine["CPU"], machine.get("GPU", 0.0)) for machine in there if machine.get("CPU")
+    )
+    told = [f"{_many(count, 'machine')} of {_with(*kind)}" for kind, count in kinds.items()]
+    return ", ".join(told) if told else "no machine"
+
+
+def _with(cpus: float, gpus: float) -> str:
+    return " and ".join(_many(each, kind) for kind, each in (("CPU", cpus), ("GPU", gpus)) if each)
+
+
+def _many(count: float, what: str) -> str:
+    return f"{count:g} {what}{'s' * (count != 1)}"

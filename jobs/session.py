@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -33,6 +34,11 @@ _DRIVER_ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+
+_LOCK = threading.Lock()
+_LOUD_AGAIN = contextlib.ExitStack()
+_silent = 0
+"""Blocks of `silence` that are open."""
 
 
 @contextlib.contextmanager
@@ -109,8 +115,25 @@ def _quiet() -> None:
 def silence() -> Iterator[None]:
     """Keep what native libraries write to standard error off the screen.
 
-    TensorFlow announces itself there while it is imported, before any log level holds.
+    TensorFlow announces itself there while it is imported, before any log level holds. Threads may
+    overlap: the first one in takes standard error away, the last one out gives it back.
     """
+    global _silent
+    with _LOCK:
+        if not _silent:
+            _LOUD_AGAIN.enter_context(_no_standard_error())
+        _silent += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _silent -= 1
+            if not _silent:
+                _LOUD_AGAIN.close()
+
+
+@contextlib.contextmanager
+def _no_standard_error() -> Iterator[None]:
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -129,3 +152,11 @@ def resources() -> dict[str, float]:
     import ray
 
     return {name: float(value) for name, value in ray.cluster_resources().items()}
+
+
+def machines() -> list[dict[str, float]]:
+    """What each living machine of the cluster has, named as in `resources`."""
+    import ray
+
+    alive = (node["Resources"] for node in ray.nodes() if node["Alive"])
+    return [{name: float(value) for name, value in each.items()} for each in alive]

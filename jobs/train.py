@@ -61,8 +61,9 @@ def train(
     storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
     found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
     done_epochs = len(checkpoint.read_history(found)) if found else 0
-    with Follow(training.out, settings.train.epochs, training.name, done_epochs):
-        run_trainer(training, settings, info, placement or place(settings.compute))
+    placement = placement or place(settings.compute)
+    with Follow(training.out, settings.train.epochs, training.name, done_epochs, placement.wanted):
+        run_trainer(training, settings, info, placement)
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
     return model
 

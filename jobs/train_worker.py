@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobs.starts import note_start
 from lungseg import storage
 from lungseg.errors import WorkError
 from lungseg.settings import Settings
@@ -70,6 +71,8 @@ def work(config: WorkerConfig) -> None:
 
     training, settings = config.training, config.settings
     rank = ray.train.get_context().get_world_rank()
+    if rank == 0:
+        note_start(training.out, ray.train.get_context().get_world_size())
     started = time.perf_counter()
 
     metrics = TrainingMetrics(training.architecture, training.fold, training.seed)

@@ -71,11 +71,11 @@ def test_missing_and_unusable_inputs(capsys: pytest.CaptureFixture[str], tmp_pat
     many = ["--workers", "300", "--set", "compute.cpus_per_worker=0.005"]
     assert "14 training cases cannot feed 300 workers" in refuse(capsys, *train, *shards, *many)
     line = refuse(capsys, *train, *shards, "--workers", "9", "--set", "compute.cpus_per_worker=1")
-    assert "9 workers of 1 CPUs each need 9, the cluster has 2" in line
+    assert "9 workers of 1 CPU each: the cluster takes 2 (1 machine of 2 CPUs)" in line
     line = refuse(capsys, *train, *shards, "--gpus-per-worker", "1")
-    assert "1 workers of 1 GPUs each need 1, the cluster has 0" in line
+    assert "1 worker of 1 GPU each: the cluster takes 0" in line
     line = refuse(capsys, *train, *shards, "--cpus-per-worker", "64")
-    assert "1 workers of 64 CPUs each need 64, the cluster has 2" in line
+    assert "1 worker of 64 CPUs each: the cluster takes 0" in line
 
 
 @pytest.mark.usefixtures("cluster")

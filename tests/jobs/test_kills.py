@@ -46,6 +46,7 @@ def test_a_lost_or_hanging_worker_costs_an_epoch_at_most(
     tiny_shards: str,
     tmp_path: Path,
     train_workers: Callable[[int], list[int]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = tmp_path / "model"
     command = [*TRAIN, "--shards", tiny_shards, "--out", str(model)]
@@ -59,6 +60,8 @@ def test_a_lost_or_hanging_worker_costs_an_epoch_at_most(
         reached = len(history(model))
         assert training.result() == 0
     assert not Path(f"/proc/{victim}").exists()
+    told = capsys.readouterr().out
+    assert told.count("unet fold 0 seed 0: workers were lost, going on with 2") == 1
     assert 2 <= reached < EPOCHS
     assert [row["epoch"] for row in history(model)] == list(range(1, EPOCHS + 1))
     assert dice_on_test(model, tiny_shards) == pytest.approx(
