@@ -74,7 +74,7 @@ def predict(
 
         check_installed()
     how = _read_models(models, settings)
-    inputs = find_images(images)
+    inputs = find_images(images, out)
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
     _claim(out, how, inputs, models, settings)
     chunks = _chunks(inputs, settings.images_per_part)

@@ -16,10 +16,10 @@ import numpy as np
 
 from lungseg import storage
 from lungseg.errors import RejectedCase
+from lungseg.prediction import parts
 from lungseg.prediction.ensemble import Ensemble, Finish
 from lungseg.prediction.film import Film, prepare
 from lungseg.prediction.inputs import Input
-from lungseg.prediction.parts import part_path, write_chexmask, write_part
 from lungseg.settings import PredictSettings
 
 Row = dict[str, Any]
@@ -82,16 +82,18 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         row, mask = finish_film(film, probability, agreement, how, settings.low_agreement)
         rows.append(row)
         if settings.masks:
-            write_mask(storage.join(out, "masks"), film.image_id, mask)
+            write_mask(storage.join(out, parts.MASKS), film.image_id, mask)
         if settings.dicom_seg:
             from lungseg.prediction.dicom_seg import write_segmentation
 
-            write_segmentation(storage.join(out, "seg"), film.image_id, film.path, mask)
+            write_segmentation(
+                storage.join(out, parts.SEGMENTATIONS), film.image_id, film.path, mask
+            )
         if drawn + len(rows) <= settings.overlays:
-            write_overlay(storage.join(out, "overlays"), film, mask, row["flags"])
+            write_overlay(storage.join(out, parts.OVERLAYS), film, mask, row["flags"])
     if settings.chexmask:
-        write_chexmask(storage.join(out, "chexmask"), chunk, rows)
-    write_part(part_path(out, chunk), rows, content["rejected"])
+        parts.write_chexmask(storage.join(out, "chexmask"), chunk, rows)
+    parts.write_part(parts.part_path(out, chunk), rows, content["rejected"])
     return {
         "chunk": chunk,
         "images": len(rows) + len(content["rejected"]),

@@ -7,9 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import fsspec
-
 from lungseg import storage
+from lungseg.errors import UserError
 
 _VERSIONS = (
     "ETag",
@@ -29,8 +28,8 @@ def stamps(paths: Iterable[str]) -> dict[str, str]:
     """A short text for each file that changes with its content.
 
     Size and time of change of a local file; size and checksum, or time, that object storage lists
-    (one listing a folder, no request a file). "" for a file that is not there, or on a web server,
-    which lists none.
+    (one listing a folder, no request a file). "" for a file that is not there, cannot be
+    reached, or is on a web server, which lists none.
 
     Args:
         paths: files, local or by URL.
@@ -60,10 +59,10 @@ def _entries(folder: str) -> dict[str, str]:
     """Stamp of each file in a remote folder, by its name."""
     if folder.startswith(("http://", "https://")):
         return {}
-    filesystem, inner = fsspec.url_to_fs(folder)
     try:
-        entries = filesystem.ls(inner, detail=True, refresh=True)
-    except FileNotFoundError:
+        with storage.remote(folder) as (filesystem, inner):
+            entries = filesystem.ls(inner, detail=True, refresh=True)
+    except (FileNotFoundError, PermissionError, UserError):
         return {}
     return {entry["name"].rsplit("/", 1)[-1]: _remote(entry) for entry in entries}
 

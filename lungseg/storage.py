@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import re
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -19,10 +22,17 @@ from lungseg.errors import UserError
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Numbers of the errors of a storage that is full, read-only or somebody else's."""
 
+_SCHEME = re.compile(r"[a-z][a-z0-9+.:-]*://")
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
+_HTTP = {401: errno.EACCES, 403: errno.EACCES, 404: errno.ENOENT, 410: errno.ENOENT}
+
 
 def is_url(path: str) -> bool:
-    """Whether the path names a remote address (`file://` counts as local)."""
-    return "://" in path and not path.startswith("file://")
+    """Whether the path names a remote address (`file://` counts as local).
+
+    It begins with a scheme: a "://" further on may be part of a file's name.
+    """
+    return bool(_SCHEME.match(path)) and not path.startswith("file://")
 
 
 def local(path: str) -> str:
@@ -40,45 +50,59 @@ def join(*parts: str) -> str:
     return "/".join([parts[0].rstrip("/"), *(part.strip("/") for part in parts[1:])])
 
 
-def _remote(path: str) -> tuple[fsspec.AbstractFileSystem, str]:
+@contextlib.contextmanager
+def remote(path: str) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
+    """The file system of a URL, and the path in it, for the length of a `with` block.
+
+    Raises:
+        UserError: fsspec knows no such address, or needs a package that is not installed.
+        OSError: also for what the packages of the storages raise of their own.
+    """
     try:
         # A cached listing would not know what other processes have written since.
         filesystem, inner = fsspec.url_to_fs(path, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise UserError(f"cannot reach {path}: {error}") from error
-    return filesystem, inner
+    try:
+        yield filesystem, inner
+    except (OSError, UserError):
+        raise
+    except Exception as error:
+        number = _HTTP.get(getattr(error, "status", 0), errno.EIO)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise OSError(number, reason, path) from error
 
 
 def exists(path: str) -> bool:
     """Whether a file or folder is there."""
     if not is_url(path):
         return os.path.exists(local(path))
-    filesystem, inner = _remote(path)
-    return bool(filesystem.exists(inner))
+    with remote(path) as (filesystem, inner):
+        return bool(filesystem.exists(inner))
 
 
 def is_folder(path: str) -> bool:
     """Whether the path is a folder (on object storage: a prefix with files below it)."""
     if not is_url(path):
         return os.path.isdir(local(path))
-    filesystem, inner = _remote(path)
-    return bool(filesystem.isdir(inner))
+    with remote(path) as (filesystem, inner):
+        return bool(filesystem.isdir(inner))
 
 
 def size(path: str) -> int:
     """Size of a file in bytes."""
     if not is_url(path):
         return os.path.getsize(local(path))
-    filesystem, inner = _remote(path)
-    return int(filesystem.size(inner) or 0)
+    with remote(path) as (filesystem, inner):
+        return int(filesystem.size(inner) or 0)
 
 
 def read_bytes(path: str) -> bytes:
     """The whole content of a file."""
     if not is_url(path):
         return Path(local(path)).read_bytes()
-    filesystem, inner = _remote(path)
-    return bytes(filesystem.cat_file(inner))
+    with remote(path) as (filesystem, inner):
+        return bytes(filesystem.cat_file(inner))
 
 
 def read_text(path: str) -> str:
@@ -89,8 +113,8 @@ def read_text(path: str) -> str:
 def write_bytes(path: str, data: bytes) -> None:
     """Write a file so that it appears whole or not at all; folders are made as needed."""
     if is_url(path):
-        filesystem, inner = _remote(path)
-        filesystem.pipe_file(inner, data)
+        with remote(path) as (filesystem, inner):
+            filesystem.pipe_file(inner, data)
         return
     target = local(path)
     os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
@@ -140,13 +164,23 @@ def list_files(folder: str, suffix: str = "", recursive: bool = False) -> list[s
             if not recursive:
                 break
         return sorted(path for path in found if path.endswith(suffix))
-    filesystem, inner = _remote(folder)
-    try:
-        paths = filesystem.find(inner, maxdepth=None if recursive else 1)
-    except FileNotFoundError:
-        return []
+    with remote(folder) as (filesystem, inner):
+        try:
+            paths = filesystem.find(inner, maxdepth=None if recursive else 1)
+        except FileNotFoundError:
+            return []
     visible = (path for path in paths if not path.rsplit("/", 1)[-1].startswith("."))
     return sorted(filesystem.unstrip_protocol(path) for path in visible if path.endswith(suffix))
+
+
+def match(pattern: str) -> list[str]:
+    """Sorted paths of the files that a pattern with `*`, `?`, `[…]` or `**` names."""
+    if not is_url(pattern):
+        return sorted(filter(os.path.isfile, glob.iglob(local(pattern), recursive=True)))
+    with remote(pattern) as (filesystem, inner):
+        found = filesystem.glob(inner, detail=True)
+    files = (path for path, entry in found.items() if entry["type"] == "file")
+    return sorted(filesystem.unstrip_protocol(path) for path in files)
 
 
 def list_folders(folder: str) -> list[str]:
@@ -156,17 +190,27 @@ def list_folders(folder: str) -> list[str]:
             return []
         entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
         return sorted(entry.path for entry in entries if not entry.name.startswith("."))
-    filesystem, inner = _remote(folder)
-    try:
-        entries = filesystem.ls(inner, detail=True)
-    except FileNotFoundError:
-        return []
+    with remote(folder) as (filesystem, inner):
+        try:
+            entries = filesystem.ls(inner, detail=True)
+        except FileNotFoundError:
+            return []
     names = [str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"]
     return sorted(filesystem.unstrip_protocol(name) for name in names if name != inner.rstrip("/"))
 
 
 def delete(path: str) -> None:
     """Delete a file or a folder with all below it; nothing happens where nothing is."""
-    filesystem, inner = _remote(path if is_url(path) else f"file://{absolute(path)}")
-    with contextlib.suppress(FileNotFoundError):
+    address = path if is_url(path) else f"file://{absolute(path)}"
+    with contextlib.suppress(FileNotFoundError), remote(address) as (filesystem, inner):
         filesystem.rm(inner, recursive=True)
+
+
+def delete_leftovers(folder: str) -> None:
+    """Delete what killed writes left in a folder and below it (object stores keep nothing)."""
+    if is_url(folder):
+        return
+    for where, _, names in os.walk(local(folder)):
+        for name in filter(_LEFTOVER.fullmatch, names):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(where, name))

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lungseg.errors import RejectedCase
 from lungseg.images import decode
-from lungseg.images.decode import read_limited
 from lungseg.letterbox import Geometry
 from lungseg.network_input import network_input
 from lungseg.opencv import cv2
 from lungseg.prediction.inputs import Input
+from lungseg.prediction.reading import read_film
 
 _COLOURED = 12.0  # mean distance of the channels; tinted scans of films stay below
 _LATERAL = ("LL", "RL", "LLD", "RLD", "LATERAL", "LAT")
@@ -38,11 +37,9 @@ def prepare(item: Input, size: int, clahe: float) -> Film:
 
     Raises:
         RejectedCase: the image cannot be used.
+        OSError: it cannot be read now, but perhaps later.
     """
-    try:
-        data = read_limited(item.path)
-    except OSError as error:
-        raise RejectedCase(f"the file cannot be read ({error.strerror or error})") from error
+    data = read_film(item.path)
     film = decode(data, item.path)
     square, geometry = network_input(film.pixels, size, clahe)
     return Film(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import fsspec
 import pandas as pd
 
 from lungseg import storage
 from lungseg.datasets.names import base, is_image
 from lungseg.errors import UserError
+from lungseg.prediction.parts import FILM_FOLDERS
 
 _LISTS = (".csv", ".parquet")
 _COLUMNS = ("image", "path", "source_path")
@@ -26,83 +26,99 @@ class Input:
     """One image, before it has been opened."""
 
     image_id: str
-    """Unique among the inputs: the path below the folder given, without its ending."""
+    """Unique among the inputs: the path below the folder given, without its ending. It never leads
+    out of a folder that it is put below."""
     path: str
 
 
-def find_images(paths: Sequence[str]) -> list[Input]:
+def find_images(paths: Sequence[str], out: str = "") -> list[Input]:
     """All images at some places, sorted by path, each once.
 
     Args:
         paths: folders (with all below them), globs, CSV or Parquet lists with a column "image" or
             "path" (relative paths count from the list's folder), or images; local or URLs.
+        out: folder of the predictions, whose own pictures are no inputs.
 
     Raises:
         UserError: a place is not there, a list has no such column, or there is no image.
     """
-    found: dict[str, str] = {}
+    own = tuple(f"{_key(storage.absolute(out))}/{name}/" for name in FILM_FOLDERS) if out else ()
+    found: dict[str, tuple[str, str]] = {}
     for path in paths:
         for image, name in _expand(storage.absolute(path)):
-            found.setdefault(image, name)
+            if not _key(image).startswith(own):
+                found.setdefault(_key(image), (image, name))
     if not found:
         raise UserError(f"no image in {', '.join(paths)}")
-    return _name(sorted(found.items()))
+    return _name(sorted(found.values()))
+
+
+def _key(path: str) -> str:
+    """The same for all ways to write a path: fsspec's `memory://a` is its `memory:///a`."""
+    scheme, mark, rest = path.partition("://")
+    return f"{scheme}://{rest.lstrip('/')}" if mark and storage.is_url(path) else path
 
 
 def _expand(path: str) -> Iterator[tuple[str, str]]:
     """(path, name) of the images at a place."""
     if storage.is_folder(path):
-        start = len(path.rstrip("/")) + 1
+        start = len(_key(path)) + 1
         for image in storage.list_files(path, recursive=True):
             if is_image(image):
-                yield image, image[start:]
+                yield image, _key(image)[start:]
     elif storage.exists(path):
         if path.lower().endswith(_LISTS):
             yield from _read_list(path)
         else:
             yield path, base(path)
     elif any(mark in path for mark in _WILDCARDS):
-        for match in _glob(path):
+        for match in filter(is_image, storage.match(path)):
             yield match, base(match)
     else:
         raise UserError(f"{path} is not there: give a folder, a glob, a list or an image")
 
 
-def _glob(pattern: str) -> list[str]:
-    if not storage.is_url(pattern):
-        matches = glob.glob(pattern, recursive=True)
-        return [match for match in matches if os.path.isfile(match) and is_image(match)]
-    filesystem, inner = fsspec.url_to_fs(pattern)
-    matches = [str(filesystem.unstrip_protocol(match)) for match in filesystem.glob(inner)]
-    return [match for match in matches if is_image(match)]
-
-
 def _read_list(path: str) -> Iterator[tuple[str, str]]:
     data = io.BytesIO(storage.read_bytes(path))
+    is_csv = path.lower().endswith(".csv")
     try:
-        table = pd.read_csv(data, dtype=str) if path.endswith(".csv") else pd.read_parquet(data)
+        table = pd.read_csv(data, dtype=str) if is_csv else pd.read_parquet(data)
     except (ValueError, OSError) as error:
         raise UserError(f"{path} is no readable list: {str(error).splitlines()[0]}") from error
     column = next((name for name in _COLUMNS if name in table), None)
     if column is None:
-        raise UserError(f"{path} needs a column image or path, it has {', '.join(table.columns)}")
-    folder = path.rsplit("/", 1)[0]
+        named = ", ".join(map(str, table.columns))
+        raise UserError(f"{path} needs a column image or path, it has {named}")
     for entry in table[column].dropna().astype(str):
-        whole = storage.is_url(entry) or os.path.isabs(entry)
-        yield entry if whole else storage.join(folder, entry), entry.lstrip("/")
+        yield _whole(entry, path.rsplit("/", 1)[0]), entry.split("://", 1)[-1]
+
+
+def _whole(entry: str, folder: str) -> str:
+    """The address of a list's entry, without the steps upward that object storage does not know."""
+    if storage.is_url(entry):
+        return entry
+    if entry.startswith(("/", "file://")) or not storage.is_url(folder):
+        return os.path.abspath(os.path.join(folder, storage.local(entry)))
+    scheme, inner = folder.split("://", 1)
+    steps = entry.split("/")
+    inner = f"{inner}/{entry}"
+    return f"{scheme}://{posixpath.normpath(inner) if '..' in steps or '.' in steps else inner}"
 
 
 def _name(images: Sequence[tuple[str, str]]) -> list[Input]:
     """Name each image by its stem; where two are alike by its name, then with a number."""
-    stems = Counter(os.path.splitext(name)[0] for _, name in images)
+    names = ["/".join(part for part in name.split("/") if part.strip(".")) for _, name in images]
+    stems = Counter(os.path.splitext(name)[0] for name in names)
     taken: set[str] = set()
+    numbers: Counter[str] = Counter()
     inputs = []
-    for path, name in images:
+    for (path, _), name in zip(images, names, strict=True):
         short = os.path.splitext(name)[0]
-        wanted = short if stems[short] == 1 else name
-        image_id, number = wanted, 2
+        wanted = (short if stems[short] == 1 else name) or "film"
+        image_id = wanted
         while image_id in taken:
-            image_id, number = f"{wanted}~{number}", number + 1
+            numbers[wanted] += 1
+            image_id = f"{wanted}~{numbers[wanted] + 1}"
         taken.add(image_id)
         inputs.append(Input(image_id, path))
     return inputs

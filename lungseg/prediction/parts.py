@@ -45,6 +45,9 @@ SCHEMA = pa.schema(
 """Sizes in px, spacing in mm (NaN where unknown), masks as run lengths (see `lungseg.rle`), areas,
 `removed` and `filled` (by post-processing) in px, probabilities and fractions 0…1."""
 
+FILM_FOLDERS = (MASKS, OVERLAYS, SEGMENTATIONS) = ("masks", "overlays", "seg")
+"""Folders beside the parts with a file for each film, where they are asked for."""
+
 _REJECTED = b"lungseg_rejected"
 _CHEXMASK = (
     "image_id",

@@ -46,3 +46,7 @@ def test_an_older_file_put_in_its_place_is_noticed(tmp_path: Path) -> None:
 def test_nothing_is_asked_of_a_web_server() -> None:
     address = "https://films.invalid/a.png"
     assert stamps([address]) == {address: ""}
+
+
+def test_a_storage_that_nobody_knows_has_no_stamps() -> None:
+    assert stamps(["nowhere://films/a.png"]) == {"nowhere://films/a.png": ""}

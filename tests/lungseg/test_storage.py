@@ -61,6 +61,49 @@ def test_a_write_that_fails_leaves_the_old_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_address_begins_with_its_scheme() -> None:
+    for path in ("s3://bucket/a", "memory://a", "simplecache::s3://bucket/a"):
+        assert storage.is_url(path)
+    for path in ("/out/masks/s3://bucket/a.png", "a.png", "file:///a.png", "./s3://a"):
+        assert not storage.is_url(path)
+
+
+def test_a_pattern_names_files(root: str) -> None:
+    for name in ("a.txt", "b.txt", "sub/c.txt", "sub/d.csv"):
+        storage.write_text(storage.join(root, name), name)
+    assert names(storage.match(f"{root}/*"), root) == ["/a.txt", "/b.txt"]
+    assert names(storage.match(f"{root}/**/*.txt"), root) == ["/a.txt", "/b.txt", "/sub/c.txt"]
+    assert storage.match(f"{root}/*.png") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, FileNotFoundError), (403, PermissionError), (500, OSError)]
+)
+def test_errors_of_a_storage_of_its_own_kind_are_os_errors(
+    monkeypatch: pytest.MonkeyPatch, status: int, error: type[OSError]
+) -> None:
+    class Refused(Exception):
+        pass
+
+    def refuse(*_: object) -> bytes:
+        refused = Refused("the server says no\nand more")
+        refused.status = status  # type: ignore[attr-defined]
+        raise refused
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", refuse)
+    with pytest.raises(error, match=r"the server says no: 'memory://a'") as raised:
+        storage.read_bytes("memory://a")
+    assert type(raised.value) is error
+
+
+def test_what_a_killed_write_left_is_deleted(tmp_path: Path) -> None:
+    for name in ("a.png", ".a.png.0123abcd.tmp", "masks/.b.png.89abcdef.tmp", ".mine.tmp"):
+        storage.write_text(str(tmp_path / name), name)
+    storage.delete_leftovers(str(tmp_path))
+    left = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".mine.tmp", "a.png"]
+
+
 def test_addresses_are_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert storage.absolute("runs/a") == str(tmp_path / "runs" / "a")

@@ -1,4 +1,4 @@
-"""Inputs, sides, flags, agreement and parts, by hand-worked values."""
+"""Sides, flags, agreement and parts, by hand-worked values."""
 
 from __future__ import annotations
 
@@ -14,31 +14,10 @@ from lungseg.errors import UserError
 from lungseg.prediction.ensemble import Ensemble, finish_of
 from lungseg.prediction.film import prepare
 from lungseg.prediction.flags import flags
-from lungseg.prediction.inputs import Input, find_images
+from lungseg.prediction.inputs import Input
 from lungseg.prediction.orientation import overlap_rows, spread
 from lungseg.prediction.parts import SCHEMA, read_part, write_part
 from lungseg.prediction.sides import sides
-
-
-def test_inputs_are_named_once_each(tmp_path: Path) -> None:
-    for name in ("a.png", "sub/a.png", "sub/b.png", "sub/b.jpg", "notes.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    found = find_images([str(tmp_path), str(tmp_path / "*.png")])
-    assert [item.image_id for item in found] == ["a", "sub/a", "sub/b.jpg", "sub/b.png"]
-    (tmp_path / "list.csv").write_text("path\nsub/a.png\n")
-    (item,) = find_images([str(tmp_path / "list.csv")])
-    assert item.path == str(tmp_path / "sub/a.png")
-
-
-def test_wrong_inputs_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not there"):
-        find_images([str(tmp_path / "nothing")])
-    with pytest.raises(UserError, match="no image in"):
-        find_images([str(tmp_path)])
-    (tmp_path / "list.csv").write_text("film\na.png\n")
-    with pytest.raises(UserError, match="needs a column image or path"):
-        find_images([str(tmp_path / "list.csv")])
 
 
 def test_the_right_lung_is_at_the_viewers_left() -> None:
