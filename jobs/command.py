@@ -27,6 +27,7 @@ from jobs.options import (
 from lungseg import storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError, WorkError
+from lungseg.export import FORMATS, VARIANTS
 from lungseg.resolve import given_names, resolve, value_of
 from lungseg.storage import UNWRITABLE
 
@@ -354,6 +355,35 @@ def predict(
         heading("predict", out)
         folders = [storage.absolute(folder) for folder in model]
         tell(job(folders, images, storage.absolute(out), settings.predict))
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Model folder.")],
+    name: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")],
+    out: Annotated[
+        str, typer.Option("--out", help="File with the format's ending, or a folder for it.")
+    ],
+    variant: Annotated[
+        str, typer.Option("--variant", help=f"{', '.join(VARIANTS)}, where the format has it.")
+    ] = "float32",
+    shards: Annotated[
+        str | None, typer.Option("--shards", help="Films to compare on; phantoms by default.")
+    ] = None,
+) -> None:
+    """Write a network for other programs, once it agrees with Keras in its own runtime."""
+    from jobs.export import export as job
+    from jobs.screen import heading
+    from lungseg import storage
+
+    heading("export", out)
+    job(
+        storage.absolute(model),
+        storage.absolute(out),
+        name,
+        variant,
+        storage.absolute(shards) if shards else None,
+    )
 
 
 @app.command()

@@ -8,10 +8,11 @@ foreign code is ever deserialised.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from lungseg.letterbox import Geometry, restore
 from lungseg.network_input import clahe_of, network_input
 from lungseg.postprocess import clean
 from lungseg.precision import dtype_policy
+from lungseg.prediction.prediction import Prediction, segment
 from lungseg.settings import Precision
 
 FORMAT = 1
@@ -48,6 +50,10 @@ class Segmenter:
     def load(cls, path: str, precision: Precision = "auto") -> Segmenter:
         """Load a model folder, local or by URL.
 
+        >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
+        >>> segmenter.size, segmenter.info["architecture"]
+        (32, 'unet')
+
         Args:
             path: folder with `segmenter.json` and `model.weights.h5`.
             precision: arithmetic of the network here; need not be that of the training.
@@ -56,24 +62,10 @@ class Segmenter:
             UserError: the folder holds no complete model of a known architecture.
         """
         info = read_info(path)
-        weights = storage.read_bytes(storage.join(path, WEIGHTS))
-        if hashlib.sha256(weights).hexdigest() != info["sha256"]:
-            raise UserError(
-                f"{path}/{WEIGHTS} is not the file that {INFO} describes: copy it again"
-            )
         policy = dtype_policy(precision)
         # On the CPU the frozen graph is turned to bfloat16 by oneDNN, which is faster.
         onednn_bfloat16 = policy == "mixed_bfloat16" and not tf.config.list_physical_devices("GPU")
-        previous = keras.config.dtype_policy()
-        keras.config.set_dtype_policy("float32" if onednn_bfloat16 else policy)
-        try:
-            model = networks.build(info["architecture"], size=info["size"], **info["arguments"])
-        finally:
-            keras.config.set_dtype_policy(previous)
-        with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
-            local = os.path.join(folder, WEIGHTS)
-            storage.write_bytes(local, weights)
-            model.load_weights(local)
+        model = load_network(path, info, "float32" if onednn_bfloat16 else policy)
         return cls(model, info, freeze(fold(model), onednn_bfloat16=onednn_bfloat16))
 
     @property
@@ -110,6 +102,12 @@ class Segmenter:
     def predict(self, image: np.ndarray) -> np.ndarray:
         """Mask of one film.
 
+        >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
+        >>> image = read("film.png").pixels
+        >>> mask = segmenter.predict(image)
+        >>> mask.dtype, mask.shape == image.shape
+        (dtype('bool'), True)
+
         Args:
             image: uint8 (H, W), bright where the film is dense (bone white, air black).
 
@@ -119,14 +117,75 @@ class Segmenter:
         Raises:
             UserError: the image has another dtype or more than one channel.
         """
-        if image.dtype != np.uint8 or image.ndim != 2:
-            raise UserError(
-                f"predict takes a uint8 image (H, W), not {image.dtype} {image.shape}: read files "
-                "with lungseg.images.read"
-            )
-        square, geometry = network_input(image, self.size, clahe_of(self.info))
-        probabilities = self.probabilities(square[None, ..., None])[0]
-        return self.mask_at_original_size(probabilities, geometry)[0]
+        (mask,) = self.predict_many([image])
+        return mask
+
+    def predict_many(
+        self, images: Iterable[np.ndarray], *, batch_size: int = 16
+    ) -> Iterator[np.ndarray]:
+        """Masks of any number of films, which need not be in memory at once.
+
+        For whole collections there is `lungseg predict`, which uses all cores and goes on where it
+        was cut short.
+
+        >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
+        >>> images = (read(name).pixels for name in ["film.png", "other.png"])
+        >>> [mask.shape for mask in segmenter.predict_many(images)]
+        [(320, 304), (320, 275)]
+
+        Args:
+            images: uint8 (H, W) each, of any sizes.
+            batch_size: films the network sees at a time.
+
+        Yields:
+            bool (H, W) each, in the same order.
+
+        Raises:
+            UserError: an image has another dtype or more than one channel.
+        """
+        clahe = clahe_of(self.info)
+        for batch in _batches(images, batch_size):
+            seen = [network_input(_checked(image), self.size, clahe) for image in batch]
+            probabilities = self.probabilities(np.stack([square for square, _ in seen])[..., None])
+            for probability, (_, geometry) in zip(probabilities, seen, strict=True):
+                yield self.mask_at_original_size(probability, geometry)[0]
+
+    def segment(
+        self, image: np.ndarray, spacing_mm: tuple[float, float] | None = None
+    ) -> Prediction:
+        """The mask of one film with probabilities, areas and flags; a picture in a notebook.
+
+        >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
+        >>> film = read("film.png")
+        >>> found = segmenter.segment(film.pixels, film.spacing_mm)
+        >>> sorted(found.areas), found.probability.dtype
+        (['left', 'right'], dtype('float32'))
+        >>> set(found.flags) <= set(FLAGS)
+        True
+
+        Args:
+            image: as for `predict`.
+            spacing_mm: (row, column) distance of the pixels, for areas in mm².
+
+        Raises:
+            UserError: the image has another dtype or more than one channel.
+        """
+        return segment(self, _checked(image), spacing_mm)
+
+
+def _checked(image: np.ndarray) -> np.ndarray:
+    if image.dtype != np.uint8 or image.ndim != 2:
+        raise UserError(
+            f"predict takes a uint8 image (H, W), not {image.dtype} {image.shape}: read files "
+            "with lungseg.images.read"
+        )
+    return image
+
+
+def _batches(images: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    rest = iter(images)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
 
 
 def read_info(path: str) -> dict[str, Any]:
@@ -142,6 +201,33 @@ def read_info(path: str) -> dict[str, Any]:
     if info.get("format") != FORMAT:
         raise UserError(f"{address} has format {info.get('format')}, this version reads {FORMAT}")
     return info
+
+
+def load_network(path: str, info: Mapping[str, Any], policy: str) -> keras.Model:
+    """The Keras network of a model folder, as it was trained.
+
+    Args:
+        path: the model folder.
+        info: its `segmenter.json`.
+        policy: name of Keras's dtype policy to compute by.
+
+    Raises:
+        UserError: the weights are not those that `info` describes.
+    """
+    weights = storage.read_bytes(storage.join(path, WEIGHTS))
+    if hashlib.sha256(weights).hexdigest() != info["sha256"]:
+        raise UserError(f"{path}/{WEIGHTS} is not the file that {INFO} describes: copy it again")
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = networks.build(info["architecture"], size=info["size"], **info["arguments"])
+    finally:
+        keras.config.set_dtype_policy(previous)
+    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+        local = os.path.join(folder, WEIGHTS)
+        storage.write_bytes(local, weights)
+        model.load_weights(local)
+    return model
 
 
 def save(path: str, model: keras.Model, info: Mapping[str, Any]) -> None:

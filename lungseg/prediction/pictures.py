@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lungseg import storage
-from lungseg.figures.overlay import PREDICTION, outline, png
+from lungseg.figures.overlay import PREDICTION, fit, outline, png
 from lungseg.letterbox import letterbox_mask
 from lungseg.opencv import cv2
 from lungseg.prediction.film import Film
@@ -23,23 +23,27 @@ def write_mask(folder: str, image_id: str, mask: np.ndarray) -> None:
 def write_overlay(folder: str, film: Film, mask: np.ndarray, flags: Sequence[str]) -> None:
     """The film as the network saw it with the mask's outline, and its flags below."""
     small = letterbox_mask(mask, film.geometry)[film.geometry.content]
-    square = film.square[film.geometry.content]
-    scale = _LONGEST / max(square.shape)
-    size = (round(square.shape[1] * scale), round(square.shape[0] * scale))
-    shown = cv2.resize(square, size, interpolation=cv2.INTER_LINEAR)
-    large = cv2.resize(small.view(np.uint8) * 255, size, interpolation=cv2.INTER_LINEAR) > 127
-    picture = outline(shown, large, PREDICTION)
-    if flags:
-        band = np.zeros((24, picture.shape[1], 3), np.uint8)
-        cv2.putText(
-            band,
-            ", ".join(flags),
-            (6, 16),
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.42,
-            PREDICTION,
-            1,
-            cv2.LINE_AA,
-        )
-        picture = np.vstack([picture, band])
+    picture = overlay(film.square[film.geometry.content], small, flags)
     storage.write_bytes(storage.join(folder, f"{film.image_id}.png"), png(picture))
+
+
+def overlay(film: np.ndarray, mask: np.ndarray, flags: Sequence[str] = ()) -> np.ndarray:
+    """A film with the mask's outline, 512 px on its longer side.
+
+    Args:
+        film: uint8 (h, w).
+        mask: bool (h, w).
+        flags: written below the film.
+
+    Returns:
+        uint8 (H, W, 3) RGB.
+    """
+    scale = _LONGEST / max(film.shape)
+    height, width = (max(1, round(side * scale)) for side in film.shape)
+    picture = outline(fit(film, height, width), fit(mask, height, width), PREDICTION)
+    if not flags:
+        return picture
+    band = np.zeros((24, width, 3), np.uint8)
+    text = ", ".join(flags)
+    cv2.putText(band, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, PREDICTION, 1, cv2.LINE_AA)
+    return np.vstack([picture, band])
