@@ -8,7 +8,7 @@ import pytest
 
 from lungseg.figures import agreement, calibration, confusion, distributions, forest, overlay, style
 from lungseg.figures.contact_sheet import contact_sheet
-from lungseg.figures.search import search_progress
+from lungseg.figures.search import search_figures
 
 FILM = np.full((20, 10), 100, np.uint8)
 
@@ -70,10 +70,21 @@ def test_threshold_curve_ignores_the_ends() -> None:
     assert panel.get_ylim() == pytest.approx((0.895, 0.905))
 
 
-def test_failed_trials_do_not_end_the_best_so_far() -> None:
-    scores = np.array([0.5, np.nan, 0.4, 0.7])
-    (panel,) = search_progress("m", scores, "Dice", "red").axes
-    assert panel.lines[1].get_ydata().tolist() == [0.5, 0.5, 0.5, 0.7]
+def test_trials_that_ended_early_look_different() -> None:
+    trials = pd.DataFrame(
+        {
+            "trial": [0, 1, 2],
+            "train.learning_rate": [1e-3, 1e-1, 1e-5],
+            "best_val_dice": [0.9, np.nan, 0.4],
+            "ended": ["all epochs", "failed", "stopped early"],
+        }
+    )
+    figures = search_figures("m", trials, None, "red")
+    assert list(figures) == ["learning_rate"]
+    (panel,) = figures["learning_rate"][1].axes
+    labels = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert labels == ["ran to its end", "failed", "stopped early", "best", "without a search"]
+    assert panel.get_xscale() == "log"
 
 
 def test_dollar_signs_are_no_formula() -> None:

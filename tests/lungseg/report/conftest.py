@@ -165,16 +165,27 @@ def write_model(folder: str, model: str, fold: int, seed: int, quality: float) -
 
 def write_search(folder: str, model: str) -> None:
     generator = np.random.default_rng(len(model))
+    epochs = generator.integers(1, 8, 12)
+    curves = pd.DataFrame(
+        {"trial": trial, "epoch": epoch, "val_dice": generator.uniform(0.85, 0.95)}
+        for trial in range(12)
+        for epoch in range(1, epochs[trial] + 1)
+    )
     trials = pd.DataFrame(
         {
             "trial": range(12),
-            "learning_rate": 10 ** generator.uniform(-4, -2, 12),
-            "batch_size": generator.choice([4, 8, 16], 12),
-            "val_dice": generator.uniform(0.85, 0.95, 12),
-            "status": "finished",
+            "train.learning_rate": 10 ** generator.uniform(-4, -2, 12),
+            "train.loss": generator.choice(["dice", "dice_bce"], 12),
+            "epochs": epochs,
+            "best_val_dice": curves.groupby("trial")["val_dice"].max().to_numpy(),
+            "seconds": 3.5 * epochs,
+            "ended": ["all epochs", *["stopped early"] * 9, "no further gain", "failed"],
+            "reason": [*[""] * 11, "the loss was no number"],
         }
     )
-    storage.write_text(storage.join(folder, model, "trials.csv"), trials.to_csv(index=False))
+    for name, table in (("trials", trials), ("curves", curves)):
+        path = storage.join(folder, model, f"{name}.csv")
+        storage.write_text(path, table.to_csv(index=False))
 
 
 def write_run(

@@ -92,8 +92,9 @@ def test_every_promised_file_is_there(whole: Path) -> None:
     assert figures >= {
         "cases-dice", "cases-hd95", "scatter-unet-resunet", "bland-altman-unet-resunet", "case-01",
         "confusion-unet", "cost-parameters", "cost-gflops", "cost-seconds", "validation",
-        "cost-images_per_second", "training-unet", "calibration", "threshold", "search-unet",
-        "search-unet-learning_rate", "subgroups-source", "subgroups-mask_convention",
+        "cost-images_per_second", "training-unet", "calibration", "threshold", "search-unet-curves",
+        "search-unet-learning_rate", "search-unet-loss", "search-unet-together",
+        "subgroups-source", "subgroups-mask_convention",
         "subgroups-sex", "subgroups-age_band", "subgroups-finding", "image-sizes",
         "contact-sheet",
     }  # fmt: skip

@@ -1,0 +1,184 @@
+"""A search on Ray: trials that end early, fail, are killed, and what becomes of its result."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import ray
+import yaml
+
+from jobs.command import _status
+from lungseg.search import trials
+from lungseg.training.history import read_history
+
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
+
+SMALL = ["--set", "data.size=32", "--set", "network.widths=[4,8,16]", "--set", "train.batch_size=4"]
+
+
+@pytest.fixture
+def without_test(tiny_shards: str, tmp_path: Path) -> str:
+    """The tiny shards without their test split, which a search must not need."""
+    folder = tmp_path / "shards"
+    shutil.copytree(tiny_shards, folder)
+    shutil.rmtree(folder / "test")
+    return str(folder)
+
+
+def tune(shards: str, out: Path, *more: str) -> list[str]:
+    return ["tune", "--shards", shards, "--model", "unet", "--out", str(out), *SMALL, *more]
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((out / "unet" / "trials.csv").read_text().splitlines()))
+
+
+def wait_for_free_cluster() -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        free, there = ray.available_resources(), ray.cluster_resources()
+        if all(free.get(name, 0) == there[name] for name in ("CPU",)):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{ray.available_resources()} of {ray.cluster_resources()}")
+
+
+def test_trials_end_early_and_the_result_is_used(
+    without_test: str, tiny_shards: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "search"
+    request = tune(without_test, out, "--trials", "5", "--epochs", "9")
+    assert _status(request) == 0
+    wait_for_free_cluster()
+    table = rows(out)
+    assert [int(row["trial"]) for row in table] == list(range(5))
+    assert table[0]["train.learning_rate"] == "0.002"
+    ends = [row["ended"] for row in table]
+    assert ends[0] == trials.ALL_EPOCHS
+    assert trials.STOPPED in ends
+    assert all(int(row["epochs"]) < 9 for row in table if row["ended"] == trials.STOPPED)
+    best = max(table, key=lambda row: float(row["best_val_dice"]))
+    found = yaml.safe_load((out / "unet" / "best.yaml").read_text())
+    assert found == {"train": {"learning_rate": float(best["train.learning_rate"])}}
+    figures = {path.name for path in (out / "unet" / "figures").iterdir()}
+    assert figures == {"curves.png", "learning_rate.png"}
+    # The same again does nothing; a longer one goes on; another one is refused.
+    capsys.readouterr()
+    before = (out / "unet" / "trials" / "001" / "history.csv").stat().st_mtime_ns
+    assert _status(request) == 0
+    assert "searched before" in capsys.readouterr().out
+    assert _status(tune(without_test, out, "--trials", "6", "--epochs", "9")) == 0
+    assert [row["epochs"] for row in rows(out)[:5]] == [row["epochs"] for row in table]
+    assert (out / "unet" / "trials" / "001" / "history.csv").stat().st_mtime_ns == before
+    assert _status(tune(without_test, out, "--trials", "5", "--epochs", "8")) == 2
+    assert "train.epochs 9 → 8" in capsys.readouterr().err
+    # Training takes the result, unless told otherwise.
+    train = ["train", "--shards", tiny_shards, "--model", "unet", *SMALL, "--epochs", "1"]
+    train += ["--search", str(out)]
+    assert _status([*train, "--out", str(tmp_path / "model")]) == 0
+    (row,) = read_history(str(tmp_path / "model" / "history.csv"))
+    taken = yaml.safe_load((out / "unet" / "best.yaml").read_text())["train"]["learning_rate"]
+    assert row["learning_rate"] == pytest.approx(taken)
+    assert _status([*train, "--out", str(tmp_path / "own"), "--learning-rate", "0.004"]) == 0
+    (row,) = read_history(str(tmp_path / "own" / "history.csv"))
+    assert row["learning_rate"] == pytest.approx(0.004)
+
+
+def test_a_failed_trial_stops_no_other(
+    without_test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "search"
+    wild = "tune.space={train.learning_rate: {choices: [1.0e+30, 0.01]}}"
+    plain = ["--set", "network.batch_norm=none", "--set", "tune.sampler=grid", "--set", wild]
+    assert _status(tune(without_test, out, "--trials", "3", "--epochs", "2", *plain)) == 0
+    usual, failed, good = rows(out)
+    assert failed["ended"] == trials.FAILED
+    assert "1e+30" in failed["reason"]
+    assert good["ended"] in (trials.ALL_EPOCHS, trials.STOPPED)
+    assert usual["ended"] == trials.ALL_EPOCHS
+    capsys.readouterr()
+    worse = [*plain[:-1], "tune.space={train.learning_rate: {choices: [1.0e+30, 1.0e+29]}}"]
+    worse += ["--set", "train.learning_rate=1e30"]
+    request = tune(without_test, tmp_path / "worse", "--trials", "3", "--epochs", "2", *worse)
+    assert _status(request) == 1
+    assert "all 3 trials of unet failed: " in capsys.readouterr().err
+
+
+def test_optunas_sampler(without_test: str, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    out = tmp_path / "search"
+    request = tune(without_test, out, "--trials", "4", "--epochs", "1")
+    assert _status([*request, "--set", "tune.sampler=tpe", "--set", "tune.scheduler=median"]) == 0
+    rates = {row["train.learning_rate"] for row in rows(out)}
+    assert len(rates) == 4
+    assert "0.002" in rates
+
+
+def test_a_killed_search_goes_on(without_test: str, tmp_path: Path) -> None:
+    out = tmp_path / "search"
+    address = ray.get_runtime_context().gcs_address
+    request = tune(without_test, out, "--trials", "4", "--epochs", "4", "--address", address)
+    command = [sys.executable, "-m", "jobs.command", *request]
+    first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while sum(bool(trial.ended) for trial in trials.read_trials(str(out / "unet"))) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    wait_for_free_cluster()
+    before = {
+        trial.number: len(
+            read_history(f"{trials.folder_of(str(out / 'unet'), trial.number)}/history.csv")
+        )
+        for trial in trials.read_trials(str(out / "unet"))
+        if trial.ended
+    }
+    assert 2 <= len(before) < 4
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    table = rows(out)
+    assert [int(row["trial"]) for row in table] == list(range(4))
+    for number, epochs in before.items():
+        assert int(table[number]["epochs"]) == epochs
+    for row in table:
+        folder = trials.folder_of(str(out / "unet"), int(row["trial"]))
+        counted = [entry["epoch"] for entry in read_history(f"{folder}/history.csv")]
+        assert counted == list(range(1, int(row["epochs"]) + 1))
+
+
+def test_a_run_with_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "run"
+    options = ["--search", "--models", "unet", "--set", "data.phantoms=24"]
+    options += ["--set", "data.phantom_size=64", "--set", "train.epochs=2", *SMALL]
+    options += ["--set", "tune.trials=3", "--set", "report.resamples=200"]
+    assert _status(["run", "--out", str(folder), *options]) == 0
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    rate = config["found"]["unet"]["train.learning_rate"]
+    history = read_history(str(folder / "models/unet/fold-0/seed-0/history.csv"))
+    assert history[0]["learning_rate"] == pytest.approx(rate)
+    assert f"learning_rate {rate:g}" in capsys.readouterr().out
+    page = (folder / "report" / "index.html").read_text()
+    assert "was trained with train.learning_rate" in page
+    assert (folder / "report" / "search-unet.csv").exists()
+    assert _status(["run", "--out", str(folder), *options]) == 0
+    assert "searched before" in capsys.readouterr().out
+    given = [*options, "--set", "train.learning_rate=0.01"]
+    assert _status(["run", "--out", str(tmp_path / "other"), *given]) == 2
+    assert "there is nothing to search" in capsys.readouterr().err
+
+
+def test_more_trials_at_once_than_there_is_room(
+    without_test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = tune(without_test, tmp_path / "search", "--trials", "8", "--parallel", "8")
+    assert _status([*request, "--cpus-per-worker", "1"]) == 2
+    assert "8" in capsys.readouterr().err
