@@ -85,7 +85,7 @@ def search_setting(title: str, name: str, trials: pd.DataFrame, colour: str) -> 
         panel.set_xscale("log")
     entitle(panel, plain(title))
     panel.set(xlabel=plain(name, 40), ylabel=LABEL)
-    legend(panel, loc="lower center")
+    legend(panel, loc="best")
     return figure
 
 
