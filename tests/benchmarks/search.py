@@ -2,10 +2,10 @@
 
     python tests/benchmarks/search.py --json search.json [--quick]
 
-A search over phantoms at the preset `quick`; the overhead of a trial is the time from the moment its
-place in the cluster was free to the end of its first step: process, imports, building and tracing
-the network, opening the shards. The first trial of a place pays for its process; the others take it
-over. The rest of a trial's time is training.
+A search over phantoms at the preset `quick`; the overhead of a trial is the time from the moment
+its place in the cluster was free to the end of its first step: process, imports, building and
+tracing the network, opening the shards. The first trial of a place pays for its process; the others
+take it over. The rest of a trial's time is training.
 """
 
 from __future__ import annotations
