@@ -64,8 +64,9 @@ def read_states(run: str) -> dict[str, dict[str, str]]:
 def _is_gone(entry: dict[str, str]) -> bool:
     if datetime.now(UTC) - datetime.fromisoformat(entry["seen"]) > _SILENT:
         return True
-    process = Path("/proc", entry["process"])
-    return entry["machine"] == _machine() and Path("/proc/self").exists() and not process.exists()
+    if entry.get("machine") != _machine() or not Path("/proc/self").exists():
+        return False
+    return not Path("/proc", entry["process"]).exists()
 
 
 def _beat(run: str, stage: str, entry: dict[str, str], ended: threading.Event) -> None:
