@@ -29,6 +29,9 @@ from lungseg.errors import UserError, WorkError
 from lungseg.resolve import given_names, resolve, value_of
 from lungseg.storage import UNWRITABLE
 
+_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 app = typer.Typer(
     name="lungseg",
     help="Train, compare and apply lung segmentation on chest radiographs, on Ray.",
@@ -392,9 +395,6 @@ def _status(arguments: list[str]) -> int:
             raise
         errors.print(f"lungseg: cannot write {error.filename}: {error.strerror}", markup=False)
         return 1
-    except KeyboardInterrupt:
-        errors.print("lungseg: stopped; the same command goes on from here", markup=False)
-        return 1
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
@@ -405,6 +405,9 @@ def _status(arguments: list[str]) -> int:
             raise
         errors.print(f"lungseg: {error.format_message()}", markup=False)
         return 2
+    if status == _INTERRUPTED:
+        errors.print("lungseg: stopped; the same command goes on from here", markup=False)
+        return 1
     return status if isinstance(status, int) else 0
 
 
