@@ -31,6 +31,9 @@ from lungseg.export import FORMATS, VARIANTS
 from lungseg.resolve import given_names, resolve, value_of
 from lungseg.storage import UNWRITABLE
 
+_INTERRUPTED = 130
+"""What Typer makes of Ctrl-C."""
+
 app = typer.Typer(
     name="lungseg",
     help="Train, compare and apply lung segmentation on chest radiographs, on Ray.",
@@ -427,9 +430,6 @@ def _status(arguments: list[str]) -> int:
             raise
         complain(f"cannot write {error.filename}: {error.strerror}")
         return 1
-    except KeyboardInterrupt:
-        complain("stopped; the same command goes on from here")
-        return 1
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
@@ -440,6 +440,9 @@ def _status(arguments: list[str]) -> int:
             raise
         complain(error.format_message())
         return 2
+    if status == _INTERRUPTED:
+        complain("stopped; the same command goes on from here")
+        return 1
     return status if isinstance(status, int) else 0
 
 

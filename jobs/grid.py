@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+from jobs.failures import explain
 from jobs.placement import Placement, place
 from jobs.screen import say
 from jobs.train import finished, train
 from jobs.train_worker import Training
 from lungseg import runfolder, shards
-from lungseg.errors import WorkError
+from lungseg.errors import UserError, WorkError
 from lungseg.settings import Settings
 
 
@@ -47,18 +48,36 @@ def train_all(trainings: Sequence[Training], settings: Mapping[str, Settings]) -
     placement = place(settings[trainings[0].architecture].compute, max(1, missing))
     if placement.parallel > 1:
         say(f"         {placement.parallel} trainings side by side")
-    with ThreadPoolExecutor(placement.parallel) as pool:
-        one = partial(_try, settings=settings, placement=placement)
-        failures = [text for text in pool.map(one, trainings) if text]
+    one = partial(_try, settings=settings, placement=placement)
+    failures = [text for text in _side_by_side(one, trainings, placement.parallel) if text]
     if len(failures) == len(trainings):
         raise WorkError(failures[0] if len(failures) == 1 else f"all failed: {failures[0]}")
     return failures
 
 
+def _side_by_side(
+    one: Callable[[Training], str], trainings: Sequence[Training], parallel: int
+) -> list[str]:
+    pool = ThreadPoolExecutor(parallel)
+    try:
+        return list(pool.map(one, trainings))
+    except KeyboardInterrupt:
+        # Those that run end with the connection to Ray; waiting for them would take hours.
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown(wait=False)
+
+
 def _try(training: Training, *, settings: Mapping[str, Settings], placement: Placement) -> str:
+    """What went wrong with a training, in a line; empty where all went well."""
     try:
         train(training, settings[training.architecture], placement)
-    except WorkError as error:
-        say(f"         failed: {error}")
-        return str(error)
-    return ""
+    except (UserError, WorkError) as error:
+        line = str(error)
+    except Exception as error:
+        line = f"{training.name}: {explain(error, training.out)}"
+    else:
+        return ""
+    say(f"         failed: {line}")
+    return line

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from jobs.failures import explain
 from jobs.follow import Follow
 from jobs.placement import Placement, place
 from jobs.screen import say
@@ -167,7 +166,7 @@ def run_trainer(
     try:
         trainer.fit()
     except TrainingFailedError as error:
-        raise WorkError(f"{training.name}: {_explain(error, training.out)}") from error
+        raise WorkError(f"{training.name}: {explain(error, training.out)}") from error
     if storage.exists(failure):
         raise WorkError(storage.read_text(failure))
 
@@ -234,28 +233,6 @@ def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
     return data.materialize() if small else data
-
-
-def _explain(error: Any, out: str) -> str:
-    """One line on why Ray gave a training up."""
-    line = _root(error)
-    number = re.search(r"\[Errno (\d+)\]", line)
-    if number and int(number[1]) in storage.UNWRITABLE:
-        return (
-            f"{os.strerror(int(number[1]))}, at {out} or in a worker's temporary folder; the last "
-            f"checkpoint stays: mend that, then the same command goes on from there"
-        )
-    return line
-
-
-def _root(error: Any) -> str:
-    """The last line of the first worker's own error: Ray wraps it several times."""
-    failures = list(getattr(error, "worker_failures", {}).values())
-    inner: BaseException = failures[0] if failures else error
-    while inner.__cause__ is not None:
-        inner = inner.__cause__
-    lines = str(inner).strip().splitlines() or [type(inner).__name__]
-    return lines[-1]
 
 
 if __name__ == "__main__":

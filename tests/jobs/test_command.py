@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from jobs import command
 from jobs.command import _status
 
 SMALL = ["--set", "data.size=32", "--set", "data.phantoms=20", "--set", "data.phantom_size=64"]
@@ -45,6 +46,17 @@ def test_wrong_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
         capsys, "evaluate", "--model", out, "--shards", out, "--out", out, "--split", "dev"
     )
     assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupt_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "resolve", interrupted)
+    assert _status(["shard", "--out", "nowhere"]) == 1
+    assert capsys.readouterr().err == "lungseg: stopped; the same command goes on from here\n"
 
 
 @pytest.mark.usefixtures("cluster")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import tensorflow as tf
 
+from jobs.grid import _side_by_side, train_all
 from jobs.run import run
+from jobs.train_worker import Training
 from lungseg.errors import WorkError
 from lungseg.resolve import resolve
+from lungseg.training.history import read_history
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
@@ -48,12 +53,49 @@ def test_folds_side_by_side(tmp_path: Path) -> None:
     assert list(tables[0]["case_id"]) == list(tables[1]["case_id"])
 
 
-def test_a_lost_loss_ends_its_training_only(tmp_path: Path) -> None:
-    """An absurd rate overflows; what was trained before stays, and the rate is told."""
-    folder = tmp_path / "run"
+def test_trainings_that_fail_do_not_stop_the_others(
+    tiny_shards: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An absurd rate overflows, a file stands where a folder should be; the third one is done."""
+    (tmp_path / "file").touch()
     wild = {"train.learning_rate": 1e30, "train.epochs": 3, "network.batch_norm": "none"}
-    with pytest.raises(WorkError, match=r"at learning rate 1e\+30: train it with a lower one"):
-        run([], str(folder), resolve(options=TINY | wild))
-    history = folder / "models/unet/fold-0/seed-0/history.csv"
-    if history.exists():
-        assert len(list(csv.DictReader(history.read_text().splitlines()))) < 3
+    settings = {
+        "unet": resolve(options=TINY | wild),
+        "resunet": resolve(options=TINY | {"models": "resunet"}),
+    }
+    trainings = [
+        Training("unet", tiny_shards, str(tmp_path / "wild")),
+        Training("resunet", tiny_shards, str(tmp_path / "file" / "model")),
+        Training("resunet", tiny_shards, str(tmp_path / "tame")),
+    ]
+    failures = train_all(trainings, settings)
+    told = capsys.readouterr().out
+    assert len(failures) == 2
+    assert "at learning rate 1e+30: train it with a lower one" in failures[0]
+    assert "Not a directory" in failures[1]
+    assert all(f"failed: {line}" in told for line in failures)
+    assert len(read_history(str(tmp_path / "wild" / "history.csv"))) < 3
+    assert (tmp_path / "tame" / "segmenter.json").exists()
+    with pytest.raises(WorkError, match="Not a directory"):
+        train_all(trainings[1:2], settings)
+
+
+def test_an_interrupt_waits_for_no_training() -> None:
+    begun, let_go = [], threading.Event()
+
+    def one(training: Training) -> str:
+        begun.append(training.seed)
+        let_go.wait(20)
+        return ""
+
+    trainings = [Training("unet", "shards", "out", seed) for seed in range(3)]
+    main = threading.get_ident()
+    threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _side_by_side(one, trainings, 2)
+        assert time.monotonic() - started < 10
+    finally:
+        let_go.set()
+    assert sorted(begun) == [0, 1]

@@ -1,0 +1,35 @@
+"""One line on what went wrong in Ray's hands, where it lies below layers of its own errors."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from lungseg import storage
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of the error at the bottom, that of the first worker where several failed."""
+    failures = list(getattr(error, "worker_failures", {}).values())
+    inner: BaseException = failures[0] if failures else error
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
+    lines = str(inner).strip().splitlines() or [type(inner).__name__]
+    return lines[-1].strip()
+
+
+def explain(error: BaseException, where: str) -> str:
+    """One line for the user on an error of any kind.
+
+    Args:
+        error: as it was caught.
+        where: the folder that was written to; a storage that is full or read-only is told with it.
+    """
+    line = last_line(error)
+    number = re.search(r"\[Errno (\d+)\]", line)
+    if number and int(number[1]) in storage.UNWRITABLE:
+        return (
+            f"{os.strerror(int(number[1]))}, at {where} or in a worker's temporary folder; what is "
+            "complete stays: mend that, then the same command goes on from there"
+        )
+    return line
