@@ -65,12 +65,12 @@ def search_setting(title: str, name: str, trials: pd.DataFrame, colour: str) -> 
         rows = (trials["ended"] == end).to_numpy()
         marker, face, label = _MARKS.get(str(end), ("o", colour, "ran to its end"))
         known = {text.get_label() for text in panel.collections}
+        drawn = {"facecolors": face, "edgecolors": colour} if marker == "o" else {"color": face}
         panel.scatter(
             values[rows],
             scores[rows],
             marker=marker,
-            facecolors=face,
-            edgecolors=colour if marker == "o" else face,
+            **drawn,
             label=label if label not in known and rows.any() else None,
             zorder=3,
         )
