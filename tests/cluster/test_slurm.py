@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -48,7 +49,7 @@ def test_a_verb_runs_on_all_nodes(allocation: dict[str, str], tmp_path: Path) ->
     lungseg.write_text(STAND_IN.format(seen=seen))
     lungseg.chmod(0o755)
     job = submit(allocation, "run", "--out", "RUN")
-    assert job.returncode == 3, job.stderr
+    assert job.returncode == 3, job.stdout
     words, machines, mode, address = seen.read_text().splitlines()
     assert (words, machines, mode) == ("run --out RUN", "2", "600")
     assert address.endswith(":24711")
@@ -58,25 +59,22 @@ def test_a_verb_runs_on_all_nodes(allocation: dict[str, str], tmp_path: Path) ->
 
 def test_without_a_verb(allocation: dict[str, str]) -> None:
     job = submit(allocation)
-    assert (job.returncode, "give a verb" in job.stderr) == (2, True)
+    assert (job.returncode, "give a verb" in job.stdout) == (2, True)
 
 
 def submit(allocation: dict[str, str], *verb: str) -> subprocess.CompletedProcess[str]:
     """What Slurm does: run the script, then end what it left."""
-    job = subprocess.Popen(
-        [str(SCRIPT), *verb],
-        env=allocation,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    log = Path(allocation["HOME"]) / "slurm.log"
+    with log.open("w") as file:
+        job = subprocess.Popen(
+            [str(SCRIPT), *verb], env=allocation, stdout=file, stderr=file, start_new_session=True
+        )
     try:
         job.wait(timeout=200)
     finally:
-        os.killpg(job.pid, signal.SIGKILL)
-    assert job.stderr is not None
-    return subprocess.CompletedProcess(job.args, job.returncode, "", job.stderr.read())
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(job.args, job.returncode, log.read_text())
 
 
 STAND_IN = """#!/usr/bin/env python
