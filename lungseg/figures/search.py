@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,9 @@ def search_setting(title: str, name: str, trials: pd.DataFrame, colour: str) -> 
         rows = (trials["ended"] == end).to_numpy()
         marker, face, label = _MARKS.get(str(end), ("o", colour, "ran to its end"))
         known = {text.get_label() for text in panel.collections}
-        drawn = {"facecolors": face, "edgecolors": colour} if marker == "o" else {"color": face}
+        drawn: dict[str, Any] = (
+            {"facecolors": face, "edgecolors": colour} if marker == "o" else {"color": face}
+        )
         panel.scatter(
             values[rows],
             scores[rows],
