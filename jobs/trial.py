@@ -31,6 +31,10 @@ METRIC = "val_dice"
 """What the search maximises."""
 
 
+_NOTHING: Row = {"epoch": 0, METRIC: 0.0, "loss": 1.0}
+"""What Ray Tune, which wants to hear of every trial, is told of one without an epoch."""
+
+
 @dataclass
 class _Clock:
     """When the first step of a training was done."""
@@ -67,8 +71,7 @@ def run_trial(
     base = config_from_dict(plain)
     training = replace(base.training, out=trials.folder_of(search, number))
     own = replace(base, training=training, settings=with_values(base.settings, trial.values))
-    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
-    for row in checkpoint.read_history(found) if found else ():
+    for row in _rows_before(trial, training.out):
         _tell(row)
     if trial.ended:
         return
@@ -82,12 +85,19 @@ def run_trial(
         trial = trials.read_trial(search, number) or trial
         ended, reason = trials.FAILED, str(error)
         if not storage.exists(storage.join(training.out, "history.csv")):
-            # Ray Tune wants to hear of every trial once.
-            _tell({"epoch": 0, METRIC: 0.0, "loss": 1.0})
+            _tell(_NOTHING)
     else:
         ended = trials.ALL_EPOCHS if epochs >= own.settings.train.epochs else trials.NO_GAIN
         reason = ""
     trials.write_trial(search, replace(trial, ended=ended, reason=reason))
+
+
+def _rows_before(trial: Trial, folder: str) -> list[Row]:
+    """The epochs of earlier starts; at least one row for a trial that has ended."""
+    if trial.ended:
+        return read_history(storage.join(folder, "history.csv")) or [_NOTHING]
+    found = checkpoint.newest_complete(storage.join(folder, CHECKPOINTS))
+    return checkpoint.read_history(found) if found else []
 
 
 def _tell(row: Row) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from ray.tune import Callback
 
+from jobs.failures import last_line
 from jobs.placement import place
 from jobs.screen import say
 from jobs.session import silence
 from jobs.train import fitting_info, read_cases, worker_config
-from jobs.train_worker import Training, config_to_dict
+from jobs.train_worker import CHECKPOINTS, Training, config_to_dict
 from jobs.trial import METRIC, run_trial
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
@@ -53,18 +54,19 @@ def tune(architecture: str, shards_path: str, out: str, settings: Settings) -> V
     search = storage.join(out, architecture)
     names = list(settings.tune.space)
     _claim(search, architecture, settings, info)
-    done = {trial.number: trial for trial in trials.read_trials(search) if trial.ended}
-    if len(done) < settings.tune.trials or not storage.exists(storage.join(search, trials.BEST)):
-        if done:
-            say(f"         {architecture}: going on, {len(done)} trials have ended")
+    wanted = settings.tune.trials if settings.tune.sampler == "tpe" else len(space.draw(settings))
+    ended = sum(bool(trial.ended) for trial in trials.read_trials(search))
+    whole = ended >= wanted
+    if not whole:
+        if ended:
+            say(f"         {architecture}: going on, {ended} of {wanted} trials have ended")
         _search(architecture, shards_path, search, settings, info)
-        done = {}
     table = trials.write_tables(search)
     if trials.best_of(table) is None:
         reasons = [reason for reason in table["reason"] if reason]
         raise WorkError(f"all {len(table)} trials of {architecture} failed: {reasons[0]}")
     found = trials.write_best(search, architecture, table, names)
-    before = ", searched before" if done else ""
+    before = ", searched before" if whole else ""
     dice = table["best_val_dice"].max()
     say(f"         {architecture}: best of {len(table)}{before}: {space.named(found)} ({dice:.4f})")
     write_figures(search, architecture)
@@ -216,8 +218,9 @@ class _Follow(Callback):
         self._end(trial.config["trial"]["number"])
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        lines = str(trial.get_pickled_error() or "its process was lost").strip().splitlines()
-        self._end(trial.config["trial"]["number"], lines[-1])
+        error = trial.get_error()
+        reason = last_line(error) if error else "its process was lost"
+        self._end(trial.config["trial"]["number"], reason)
 
     def _end(self, number: int, reason: str = "") -> None:
         self._freed.append(time.time())
@@ -232,6 +235,8 @@ class _Follow(Callback):
         if trial.start_seconds is None and trial.first_step_at and number in self._begun:
             trial = replace(trial, start_seconds=trial.first_step_at - self._begun[number])
         trials.write_trial(self._search, trial)
+        # Hundreds of MB a trial that nobody goes on from.
+        storage.delete(storage.join(folder, CHECKPOINTS))
         dice = max((row["val_dice"] for row in history), default=0.0)
         why = f": {trial.reason}" if trial.reason else ""
         say(

@@ -16,7 +16,9 @@ import ray
 import yaml
 
 from jobs.command import _status
+from jobs.trial import _rows_before
 from lungseg.search import trials
+from lungseg.search.trials import Trial
 from lungseg.training.history import read_history
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
@@ -55,7 +57,7 @@ def test_trials_end_early_and_the_result_is_used(
     without_test: str, tiny_shards: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "search"
-    request = tune(without_test, out, "--trials", "5", "--epochs", "9")
+    request = tune(without_test, out, "--trials", "5", "--epochs", "7")
     assert _status(request) == 0
     wait_for_free_cluster()
     table = rows(out)
@@ -64,7 +66,7 @@ def test_trials_end_early_and_the_result_is_used(
     ends = [row["ended"] for row in table]
     assert ends[0] == trials.ALL_EPOCHS
     assert trials.STOPPED in ends
-    assert all(int(row["epochs"]) < 9 for row in table if row["ended"] == trials.STOPPED)
+    assert all(int(row["epochs"]) < 7 for row in table if row["ended"] == trials.STOPPED)
     best = max(table, key=lambda row: float(row["best_val_dice"]))
     found = yaml.safe_load((out / "unet" / "best.yaml").read_text())
     assert found == {"train": {"learning_rate": float(best["train.learning_rate"])}}
@@ -75,21 +77,26 @@ def test_trials_end_early_and_the_result_is_used(
     before = (out / "unet" / "trials" / "001" / "history.csv").stat().st_mtime_ns
     assert _status(request) == 0
     assert "searched before" in capsys.readouterr().out
-    assert _status(tune(without_test, out, "--trials", "6", "--epochs", "9")) == 0
+    assert _status(tune(without_test, out, "--trials", "6", "--epochs", "7")) == 0
     assert [row["epochs"] for row in rows(out)[:5]] == [row["epochs"] for row in table]
     assert (out / "unet" / "trials" / "001" / "history.csv").stat().st_mtime_ns == before
     assert _status(tune(without_test, out, "--trials", "5", "--epochs", "8")) == 2
-    assert "train.epochs 9 → 8" in capsys.readouterr().err
-    # Training takes the result, unless told otherwise.
+    assert "train.epochs 7 → 8" in capsys.readouterr().err
+    assert not list((out / "unet" / "trials").glob("*/checkpoints/*"))
+    # Training takes the result.
     train = ["train", "--shards", tiny_shards, "--model", "unet", *SMALL, "--epochs", "1"]
     train += ["--search", str(out)]
     assert _status([*train, "--out", str(tmp_path / "model")]) == 0
     (row,) = read_history(str(tmp_path / "model" / "history.csv"))
     taken = yaml.safe_load((out / "unet" / "best.yaml").read_text())["train"]["learning_rate"]
     assert row["learning_rate"] == pytest.approx(taken)
-    assert _status([*train, "--out", str(tmp_path / "own"), "--learning-rate", "0.004"]) == 0
-    (row,) = read_history(str(tmp_path / "own" / "history.csv"))
-    assert row["learning_rate"] == pytest.approx(0.004)
+
+
+def test_an_ended_trial_tells_a_row_at_least(tmp_path: Path) -> None:
+    ended = Trial(0, {}, trials.FAILED, "no number")
+    (row,) = _rows_before(ended, str(tmp_path))
+    assert row["epoch"] == 0
+    assert _rows_before(Trial(0, {}), str(tmp_path)) == []
 
 
 def test_a_failed_trial_stops_no_other(
