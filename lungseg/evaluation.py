@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lungseg import images, masks, rle
+from lungseg import images, masks, rle, shards
 from lungseg.case import Case
+from lungseg.errors import UserError
 from lungseg.letterbox import Geometry
+from lungseg.network_input import clahe_of
 from lungseg.scores import overlap, score_case
 from lungseg.scores.counts import count
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lungseg.segmenter import Segmenter
 
 _FACTS = (
@@ -33,6 +37,47 @@ _FACTS = (
     "spacing_column",
 )
 _GEOMETRY = ("height", "width", "scaled_height", "scaled_width", "top", "left")
+
+
+def evaluate(
+    segmenter: Segmenter, path: str, split: str = "test", *, batch_size: int = 16
+) -> pd.DataFrame:
+    """Score a model on shards in this process; `lungseg evaluate` does it on a cluster.
+
+    >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
+    >>> scores = evaluate(segmenter, "RUN/shards")
+    >>> scores[["case_id", "dice", "hd95"]].shape
+    (3, 3)
+    >>> bool(scores["dice"].between(0, 1).all())
+    True
+
+    Args:
+        segmenter: the model.
+        path: folder of the shards.
+        split: "train", "val", "test" or "all".
+        batch_size: cases the network sees at a time.
+
+    Returns:
+        One row a case, see `score_batch`; without the columns `model`, `fold` and `seed`.
+
+    Raises:
+        UserError: there are no shards, or they were made for another network.
+    """
+    import pandas as pd
+
+    info = shards.read_info(path)
+    if info["size"] != segmenter.size:
+        raise UserError(
+            f"the model takes {segmenter.size} px, the shards in {path} are of {info['size']} px"
+        )
+    shards.check_clahe(info, clahe_of(segmenter.info))
+    table = shards.read_table(path, split)
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(table), batch_size):
+        part = table.iloc[start : start + batch_size]
+        batch = {str(name): part[name].to_numpy() for name in part if name not in shards.TENSORS}
+        rows += score_batch(segmenter, batch | {"image": np.stack(part["image"].to_list())})
+    return pd.DataFrame(rows)
 
 
 def score_batch(segmenter: Segmenter, batch: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -131,7 +131,7 @@ class Segmenter:
         >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
         >>> images = (read(name).pixels for name in ["film.png", "other.png"])
         >>> [mask.shape for mask in segmenter.predict_many(images)]
-        [(320, 304), (320, 275)]
+        [(320, 279), (287, 320)]
 
         Args:
             images: uint8 (H, W) each, of any sizes.

@@ -206,6 +206,12 @@ def _check_fold(info: Mapping[str, Any], fold: int) -> int:
 def read_table(shards: str, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """All cases of one part in memory.
 
+    >>> table = read_table("RUN/shards", "test")
+    >>> table[["case_id", "sex", "height", "width"]].shape
+    (3, 4)
+    >>> table["image"][0].shape, table["image"][0].dtype
+    ((32, 32, 1), dtype('uint8'))
+
     Args:
         shards: folder of the shards.
         split: "train", "val", "test" or "all".

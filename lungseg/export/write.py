@@ -32,6 +32,9 @@ def export(
 ) -> Agreement:
     """Export a trained network.
 
+    >>> export("RUN/models/unet/fold-0/seed-0", "lungs.keras", "keras").pixels < 0.001
+    True
+
     Args:
         model: its folder.
         out: path of the file, or, without the ending of the format, of a folder for it. Beside it

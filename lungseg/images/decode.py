@@ -19,6 +19,10 @@ _DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
 def read(path: str) -> Radiograph:
     """Read a radiograph from a path or URL.
 
+    >>> film = read("film.png")
+    >>> film.pixels.shape, film.pixels.dtype
+    ((320, 279), dtype('uint8'))
+
     Raises:
         RejectedCase: see `decode`; also for a file of more than 200 MB, which is not read.
         OSError: the file cannot be read.

@@ -156,7 +156,11 @@ def non_local(x: Tensor, batch_norm: str) -> Tensor:
     return layers.Add()([x, NonLocalBlock()(normalise(x, batch_norm))])
 
 
-def head(x: Tensor) -> Tensor:
-    """1×1 convolution to one lung probability a pixel; the sigmoid is in float32."""
-    logit = layers.Conv2D(1, 1, name="logit")(x)
-    return layers.Activation("sigmoid", dtype="float32", name="probability")(logit)
+def head(x: Tensor, classes: int = 1) -> Tensor:
+    """1×1 convolution to probabilities of each pixel, in float32.
+
+    One class is a sigmoid; of several, which exclude each other, the softmax.
+    """
+    logit = layers.Conv2D(classes, 1, name="logit")(x)
+    activation = "sigmoid" if classes == 1 else "softmax"
+    return layers.Activation(activation, dtype="float32", name="probability")(logit)

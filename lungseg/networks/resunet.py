@@ -17,6 +17,8 @@ def resunet(
     batch_norm: str = "fused",
     attention: bool = False,
     gates: bool = False,
+    channels: int = 1,
+    classes: int = 1,
 ) -> keras.Model:
     """ResUNet (Zhang, Liu, Wang 2018, arXiv 1711.10684).
 
@@ -35,11 +37,14 @@ def resunet(
         batch_norm: "fused", "synchronized" or "none".
         attention: put a non-local block behind the bottleneck's residual unit.
         gates: put attention gates on the skip connections.
+        channels: of the input; films have one.
+        classes: of the output; one is lung or not, several exclude each other.
 
     Returns:
-        A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
+        A model from float32 (B, size, size, channels) in 0…1 to probabilities (B, size, size,
+        classes).
     """
-    inputs = x = keras.Input((size, size, 1))
+    inputs = x = keras.Input((size, size, channels))
     skips = []
     for level, width in enumerate(widths):
         x = residual_unit(x, width, batch_norm, stride=1 if level == 0 else 2, first=level == 0)
@@ -50,4 +55,4 @@ def resunet(
         x = layers.UpSampling2D()(x)
         skip = attention_gate(skip, x) if gates else skip
         x = residual_unit(layers.Concatenate()([x, skip]), width, batch_norm)
-    return keras.Model(inputs, head(x), name="resunet")
+    return keras.Model(inputs, head(x, classes), name="resunet")

@@ -16,6 +16,8 @@ def rngunet(
     batch_norm: str = "fused",
     attention: bool = True,
     gates: bool = True,
+    channels: int = 1,
+    classes: int = 1,
 ) -> keras.Model:
     """RNGU-Net: residual, non-local, gated U-Net (PeerJ Computer Science 2024, e1780).
 
@@ -34,11 +36,20 @@ def rngunet(
         batch_norm: "fused", "synchronized" or "none".
         attention: leave the non-local block; False for an ablation.
         gates: leave the attention gates; False for an ablation.
+        channels: of the input; films have one.
+        classes: of the output; one is lung or not, several exclude each other.
 
     Returns:
-        A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
+        A model from float32 (B, size, size, channels) in 0…1 to probabilities (B, size, size,
+        classes).
     """
     model = resunet(
-        size=size, widths=widths, batch_norm=batch_norm, attention=attention, gates=gates
+        size=size,
+        widths=widths,
+        batch_norm=batch_norm,
+        attention=attention,
+        gates=gates,
+        channels=channels,
+        classes=classes,
     )
     return keras.Model(model.input, model.output, name="rngunet")

@@ -16,6 +16,8 @@ def unet(
     widths: Sequence[int] = (32, 64, 128, 256, 512),
     batch_norm: str = "fused",
     upsampling: str = "transpose",
+    channels: int = 1,
+    classes: int = 1,
 ) -> keras.Model:
     """U-Net (Ronneberger, Fischer, Brox 2015, arXiv 1505.04597) with `same` padding.
 
@@ -33,11 +35,14 @@ def unet(
         widths: feature maps a level, the last one is the bottleneck.
         batch_norm: "fused", "synchronized" or "none", after every 3×3 convolution.
         upsampling: "transpose" or "nearest".
+        channels: of the input; films have one.
+        classes: of the output; one is lung or not, several exclude each other.
 
     Returns:
-        A model from float32 (B, size, size, 1) in 0…1 to lung probabilities of the same shape.
+        A model from float32 (B, size, size, channels) in 0…1 to probabilities (B, size, size,
+        classes).
     """
-    inputs = x = keras.Input((size, size, 1))
+    inputs = x = keras.Input((size, size, channels))
     skips = []
     for width in widths[:-1]:
         skips.append(double_convolution(x, width, batch_norm))
@@ -46,4 +51,4 @@ def unet(
     for width, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
         x = layers.Concatenate()([upsample(x, width, upsampling), skip])
         x = double_convolution(x, width, batch_norm)
-    return keras.Model(inputs, head(x), name="unet")
+    return keras.Model(inputs, head(x, classes), name="unet")
