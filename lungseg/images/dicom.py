@@ -11,11 +11,11 @@ import pydicom
 from pydicom import uid
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from lungseg.errors import RejectedCase
-from lungseg.images import codecs
+from lungseg.images import codecs, dicom_window
 from lungseg.images.codestream import check_stream
 from lungseg.images.dicom_file import read_dataset
 from lungseg.images.intensity import to_grey, to_uint8
@@ -125,7 +125,7 @@ def _display(dataset: pydicom.Dataset) -> np.ndarray:
         raise RejectedCase("the DICOM file has an unknown photometric interpretation")
     inverted = photometric == "MONOCHROME1"
     pixels = _without_padding(dataset, pixels, inverted)
-    shown = to_uint8(apply_voi_lut(apply_modality_lut(pixels, dataset), dataset))
+    shown = dicom_window.show(pixels, dataset)
     return 255 - shown if inverted else shown
 
 

@@ -91,7 +91,58 @@ def test_voi_table_is_applied_before_the_window() -> None:
     pixels = (RAMP % 256).astype(np.uint8)
     shown = show(dicom(pixels, VOILUTSequence=[item], WindowCenter=1, WindowWidth=2))
     assert (np.diff(shown[0, :48].astype(int)) <= 0).all()
-    assert shown.std() > 60
+    assert shown.std() > 50
+
+
+def test_a_window_is_shown_as_it_stands() -> None:
+    """What the window maps to grey stays grey: nothing is stretched again."""
+    eight = (RAMP % 101 + 50).astype(np.uint8)
+    unscaled = {"RescaleSlope": 1, "RescaleIntercept": 0}
+    np.testing.assert_array_equal(show(dicom(eight, **unscaled)), eight)
+    full = {"WindowCenter": [128, 10], "WindowWidth": [256, 5]}
+    np.testing.assert_array_equal(show(dicom(eight, **full, **unscaled)), eight)
+    negative = show(dicom(eight, **full, PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(negative, 255 - eight)
+    twelve = (RAMP % 1001 + 1000).astype(np.uint16)
+    wide = {"WindowCenter": 2048, "WindowWidth": 4096, "BitsStored": 12, "HighBit": 11}
+    for function in ("LINEAR", "LINEAR_EXACT", "UNKNOWN"):
+        shown = show(dicom(twelve, **wide, VOILUTFunction=function))
+        assert np.abs(shown - twelve * (255 / 4095)).max() <= 0.6
+
+
+def test_a_sigmoid_window() -> None:
+    pixels = RAMP.astype(np.uint16)
+    sigmoid = {"WindowCenter": 1500, "WindowWidth": 1000, "VOILUTFunction": "SIGMOID"}
+    expected = 255 / (1 + np.exp(-4 * (RAMP - 1500) / 1000))
+    assert np.abs(show(dicom(pixels, **sigmoid)) - expected).max() <= 0.6
+
+
+def test_a_table_is_shown_as_it_stands() -> None:
+    item = pydicom.Dataset()
+    item.LUTDescriptor = [256, 0, 12]
+    item.LUTData = np.arange(1000, 1256, dtype="<u2").tobytes()
+    pixels = (RAMP % 256).astype(np.uint8)
+    scaled = {"RescaleSlope": 2, "RescaleIntercept": -4}
+    for fields in ({}, scaled):
+        entry = np.clip(pixels.astype(int) * 2 - 4, 0, 255) if fields else pixels.astype(int)
+        shown = show(dicom(pixels, VOILUTSequence=[item], **fields))
+        assert np.abs(shown - (1000 + entry) * (255 / 4095)).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"WindowCenter": 2048, "WindowWidth": 0},
+        {"WindowCenter": 2048, "WindowWidth": 0.5},
+        {"WindowCenter": 2048},
+        {"WindowCenter": None, "WindowWidth": None},
+        {"RescaleSlope": None, "RescaleIntercept": None},
+        {"VOILUTSequence": []},
+    ],
+)
+def test_fields_that_say_nothing_are_passed_over(fields: dict[str, Any]) -> None:
+    pixels = RAMP.astype(np.uint16)
+    np.testing.assert_array_equal(show(dicom(pixels, **fields)), show(dicom(pixels)))
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
