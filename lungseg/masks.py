@@ -11,6 +11,7 @@ from lungseg.case import Case
 from lungseg.datasets.darwin import draw_lungs
 from lungseg.errors import RejectedCase
 from lungseg.images.decode import decode_picture, read_limited
+from lungseg.images.radiograph import check_mask_size
 from lungseg.opencv import cv2
 
 _THRESHOLD = 127
@@ -37,7 +38,7 @@ def read_mask(case: Case, height: int, width: int) -> np.ndarray:
     """
     parts = [read_mask_file(path, height, width, case.mask_resize) for path in case.masks]
     if case.mask_rle:
-        _check_same_size(case.mask_size or (height, width), height, width)
+        check_mask_size(case.mask_size or (height, width), height, width)
         parts += [rle.decode(text, height, width) for text in case.mask_rle]
     if not parts:
         raise RejectedCase("the case has no mask")
@@ -106,29 +107,20 @@ def read_mask_file(path: str, height: int, width: int, resize: bool = False) -> 
     except OSError as error:
         raise RejectedCase(f"mask {name} cannot be read: {error.strerror or error}") from error
     if name.lower().endswith(".json"):
-        mask = draw_lungs(data)
-    else:
-        try:
-            mask = binarise(decode_picture(data))
-        except RejectedCase as error:
-            raise RejectedCase(f"mask {name}: {error}") from error
-        except cv2.error as error:
-            raise RejectedCase(f"mask {name}: OpenCV cannot decode it ({error.err})") from error
+        return draw_lungs(data, height, width)
+    try:
+        mask = binarise(decode_picture(data))
+    except RejectedCase as error:
+        raise RejectedCase(f"mask {name}: {error}") from error
+    except cv2.error as error:
+        raise RejectedCase(f"mask {name}: OpenCV cannot decode it ({error.err})") from error
     if resize and mask.shape != (height, width):
         resized = cv2.resize(
             mask.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
         )
         return np.asarray(resized).view(bool)
-    _check_same_size((mask.shape[0], mask.shape[1]), height, width)
+    check_mask_size((mask.shape[0], mask.shape[1]), height, width)
     return mask
-
-
-def _check_same_size(size: tuple[int, int], height: int, width: int) -> None:
-    if tuple(size) != (height, width):
-        raise RejectedCase(
-            f"the mask is {size[1]}×{size[0]} pixels and its image {width}×{height}: "
-            "give the mask at the image's size"
-        )
 
 
 def _levels(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -35,6 +35,8 @@ def preprocess(case: Case, size: int, clahe: float = 0.0) -> dict[str, Any]:
         mask = masks.read_mask(case, height, width)
     except OSError as error:
         raise RejectedCase(f"cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise RejectedCase("needs more memory than there is") from error
     patient = case.patient_id or radiograph.patient_id
     spacing = case.spacing_mm or radiograph.spacing_mm
     return _row(case, radiograph.pixels, mask, size, clahe, patient, spacing)

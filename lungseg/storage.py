@@ -10,7 +10,11 @@ import contextlib
 import errno
 import glob
 import os
+<<<<<<< HEAD
 import re
+=======
+import stat
+>>>>>>> mendformats
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,11 +94,24 @@ def is_folder(path: str) -> bool:
 
 
 def size(path: str) -> int:
-    """Size of a file in bytes."""
+    """Size of a file in bytes.
+
+    Raises:
+        OSError: it is not there, or is no regular file but a pipe or a device.
+    """
     if not is_url(path):
+<<<<<<< HEAD
         return os.path.getsize(local(path))
     with remote(path) as (filesystem, inner):
         return int(filesystem.size(inner) or 0)
+=======
+        status = os.stat(local(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "no regular file", path)
+        return status.st_size
+    filesystem, inner = _remote(path)
+    return int(filesystem.size(inner) or 0)
+>>>>>>> mendformats
 
 
 def read_bytes(path: str) -> bytes:
@@ -153,23 +170,43 @@ def list_files(folder: str, suffix: str = "", recursive: bool = False) -> list[s
     Args:
         folder: path or URL.
         suffix: only names that end so, e.g. ".parquet".
-        recursive: also below its folders (hidden ones left out).
+        recursive: also below its folders (hidden ones left out), each but once where links lead
+            to it by several ways.
+
+    Raises:
+        UserError: a folder may not be read.
     """
     if not is_url(folder):
         root = local(folder)
         found = []
-        for where, folders, names in os.walk(root, followlinks=True):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            found += [os.path.join(where, name) for name in names if not name.startswith(".")]
+        seen: set[tuple[int, int]] = set()
+        for where, folders, names in os.walk(root, followlinks=True, onerror=_complain):
+            status = os.stat(where)
+            place = (status.st_dev, status.st_ino)
+            # A link may lead back to a folder above it.
+            folders[:] = sorted(filter(_is_visible, folders)) if place not in seen else []
+            if place not in seen:
+                found += [os.path.join(where, name) for name in names if _is_visible(name)]
+            seen.add(place)
             if not recursive:
                 break
         return sorted(path for path in found if path.endswith(suffix))
+<<<<<<< HEAD
     with remote(folder) as (filesystem, inner):
         try:
             paths = filesystem.find(inner, maxdepth=None if recursive else 1)
         except FileNotFoundError:
             return []
     visible = (path for path in paths if not path.rsplit("/", 1)[-1].startswith("."))
+=======
+    filesystem, inner = _remote(folder)
+    try:
+        paths = filesystem.find(inner, maxdepth=None if recursive else 1)
+    except FileNotFoundError:
+        return []
+    start = len(inner.rstrip("/"))
+    visible = (path for path in paths if all(map(_is_visible, path[start:].split("/"))))
+>>>>>>> mendformats
     return sorted(filesystem.unstrip_protocol(path) for path in visible if path.endswith(suffix))
 
 
@@ -188,6 +225,7 @@ def list_folders(folder: str) -> list[str]:
     if not is_url(folder):
         if not os.path.isdir(local(folder)):
             return []
+<<<<<<< HEAD
         entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
         return sorted(entry.path for entry in entries if not entry.name.startswith("."))
     with remote(folder) as (filesystem, inner):
@@ -195,8 +233,35 @@ def list_folders(folder: str) -> list[str]:
             entries = filesystem.ls(inner, detail=True)
         except FileNotFoundError:
             return []
+=======
+        try:
+            entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
+        except OSError as error:
+            _complain(error)
+            return []
+        return sorted(entry.path for entry in entries if _is_visible(entry.name))
+    filesystem, inner = _remote(folder)
+    try:
+        entries = filesystem.ls(inner, detail=True)
+    except FileNotFoundError:
+        return []
+>>>>>>> mendformats
     names = [str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"]
-    return sorted(filesystem.unstrip_protocol(name) for name in names if name != inner.rstrip("/"))
+    return sorted(
+        filesystem.unstrip_protocol(name)
+        for name in names
+        if name != inner.rstrip("/") and _is_visible(name.rsplit("/", 1)[-1])
+    )
+
+
+def _is_visible(name: str) -> bool:
+    """Whether it is no hidden file or folder, and not what macOS puts into archives."""
+    return not name.startswith(".") and name != "__MACOSX"
+
+
+def _complain(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise UserError(f"{error.filename} cannot be listed: {error.strerror}") from error
 
 
 def delete(path: str) -> None:

@@ -16,22 +16,18 @@ from lungseg.case import Case
 from lungseg.datasets.found import Found
 from lungseg.datasets.names import base, child, is_image, stem
 from lungseg.errors import RejectedCase, UserError
-from lungseg.images.radiograph import check_size
+from lungseg.images.decode import read_limited
+from lungseg.images.radiograph import check_mask_size
 from lungseg.opencv import cv2
 
 _V7 = "covid-19-chest-x-ray-dataset"
 _FINDING = re.compile(r"covid|pneumonia|healthy", re.IGNORECASE)
 _PATIENT = re.compile(r"person\d+")
 _FARTHEST = 100_000
-_WRONG = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    cv2.error,
-)
+_MOST_BYTES = 8_000_000
+_MOST_LUNGS = 64
+_MOST_CORNERS = 50_000
+_WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What a file raises that is no Darwin JSON."""
 
 
@@ -54,10 +50,10 @@ def find(folder: str) -> Found:
     cases, unmatched, used = [], [], set()
     for path in storage.list_files(annotations, ".json"):
         try:
-            document = json.loads(storage.read_bytes(path))
+            document = _parse(read_limited(path, _MOST_BYTES))
             names = [document["image"].get(key) for key in ("filename", "original_filename")]
             drawn = bool(_lungs(document))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, RejectedCase, *_WRONG):
             unmatched.append((path, "no Darwin JSON v1 file"))
             continue
         image = next((image_of[name] for name in names if name in image_of), None)
@@ -75,36 +71,47 @@ def find(folder: str) -> Found:
     return Found(tuple(cases), tuple(unmatched))
 
 
-def draw_lungs(data: bytes) -> np.ndarray:
+def draw_lungs(data: bytes, height: int, width: int) -> np.ndarray:
     """Rasterise the polygons named "Lung" of a Darwin file.
 
     Args:
         data: content of the JSON file.
+        height: of its image, px.
+        width: of its image, px.
 
     Returns:
-        bool (H, W) of the size the file states.
+        bool (height, width).
 
     Raises:
-        RejectedCase: the file is no Darwin JSON, or holds no lung.
+        RejectedCase: the file is no Darwin JSON, holds no lung or more than anybody draws, or is
+            of an image of another size.
     """
     try:
-        document = json.loads(data)
-        height, width = int(document["image"]["height"]), int(document["image"]["width"])
-        check_size(height, width)
-        mask = np.zeros((height, width), np.uint8)
-        lungs = _lungs(document)
-        for annotation in lungs:
-            lung = np.zeros_like(mask)
-            # Even-odd over all paths of one annotation: inner paths are holes.
-            cv2.fillPoly(lung, _paths(annotation), 1)
-            mask |= lung
-    except RejectedCase:
-        raise
+        document = _parse(data)
+        stated = document["image"]
+        check_mask_size((int(stated["height"]), int(stated["width"])), height, width)
+        lungs = [_paths(annotation) for annotation in _lungs(document)]
     except _WRONG as error:
         raise RejectedCase("the mask is no Darwin JSON v1 file") from error
+    corners = sum(len(path) for paths in lungs for path in paths)
     if not lungs:
         raise RejectedCase("the Darwin file holds no polygon named Lung")
-    return mask.astype(bool)
+    if len(lungs) > _MOST_LUNGS or corners > _MOST_CORNERS:
+        raise RejectedCase(
+            f"the Darwin file holds {len(lungs)} lungs of {corners} corners, at most "
+            f"{_MOST_LUNGS} of {_MOST_CORNERS} are drawn"
+        )
+    mask = np.zeros((height, width), np.uint8)
+    for paths in lungs:
+        # Even-odd over all paths of one annotation: inner paths are holes.
+        cv2.fillPoly(mask, paths, 1)
+    return mask.view(bool)
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if len(data) > _MOST_BYTES:
+        raise ValueError("too large")
+    return json.loads(data)
 
 
 def _lungs(document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -122,11 +129,11 @@ def _paths(annotation: dict[str, Any]) -> list[np.ndarray]:
         paths = annotation["complex_polygon"]["path"]
     else:
         paths = [annotation["polygon"]["path"], *annotation["polygon"].get("additional_paths", [])]
-    return [_corners(path) for path in paths]
+    return [corners for path in paths if len(corners := _corners(path))]
 
 
 def _corners(path: list[dict[str, Any]]) -> np.ndarray:
-    corners = np.array([[point["x"], point["y"]] for point in path], np.float64)
+    corners = np.array([[point["x"], point["y"]] for point in path], np.float64).reshape(-1, 2)
     # Further out the arithmetic of OpenCV overflows; NaN is no number below the limit either.
     if not (np.abs(corners) < _FARTHEST).all():
         raise ValueError("a corner lies far outside the image")

@@ -13,9 +13,12 @@ import re
 from lungseg import storage
 from lungseg.datasets import facts
 from lungseg.datasets.names import base, stem
+from lungseg.errors import RejectedCase
+from lungseg.images.decode import read_limited
 
 _SEX = re.compile(r"\b(female|male)\b|\bsex:?\s*([fm])\b", re.IGNORECASE)
 _AGE = re.compile(r"(?:\bage:?\s*|\b)(\d+\s*(?:y|m|d|w)\w*)", re.IGNORECASE)
+_MOST_BYTES = 100_000
 _FINDINGS = {"0": "normal", "1": "tuberculosis"}
 
 
@@ -29,8 +32,8 @@ def read_reading(path: str | None) -> tuple[str, float]:
     if path is None:
         return "", math.nan
     try:
-        text = storage.read_bytes(path).decode("utf-8", "replace")
-    except OSError:
+        text = read_limited(path, _MOST_BYTES).decode("utf-8", "replace")
+    except (OSError, RejectedCase):
         return "", math.nan
     sex, age = _SEX.search(text), _AGE.search(text)
     return (

@@ -73,15 +73,19 @@ def decode_picture(data: bytes) -> np.ndarray:
     )
 
 
-def read_limited(path: str) -> bytes:
+def read_limited(path: str, most: int = MAX_FILE_BYTES) -> bytes:
     """Content of a file that is not too large to be an image.
 
+    Args:
+        path: file or URL.
+        most: bytes it may have.
+
     Raises:
-        RejectedCase: it is larger than 200 MB.
-        OSError: it cannot be read.
+        RejectedCase: it is larger.
+        OSError: it cannot be read, or is a pipe or a device, which may have no end.
     """
     size = storage.size(path)
-    if size > MAX_FILE_BYTES:
+    if size > most:
         raise RejectedCase(f"the file has {size // 1_000_000} MB, too many for a radiograph")
     return storage.read_bytes(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import warnings
 
@@ -12,12 +11,13 @@ import pydicom
 from pydicom import uid
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
 
 from lungseg.errors import RejectedCase
-from lungseg.images import codecs
+from lungseg.images import codecs, dicom_window
 from lungseg.images.codestream import check_stream
+from lungseg.images.dicom_file import read_dataset
 from lungseg.images.intensity import to_grey, to_uint8
 from lungseg.images.radiograph import Radiograph, check_size
 
@@ -29,6 +29,7 @@ _OTHER_MODALITIES = ("CT", "MR", "US", "NM", "PT", "MG", "XA", "IO", "PX", "BMD"
 _CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray Radiofluoroscopic")
 # The LUTs work in float64, at their peak with 30 bytes a pixel: 30 megapixels stay below 1 GB.
 _WORKING_BYTES = 5
+_COLOURS = ("Red", "Green", "Blue")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "na", "n/a")
 
@@ -36,21 +37,18 @@ _NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "n
 def decode_dicom(data: bytes) -> Radiograph:
     """Decode a single-frame radiograph in DICOM.
 
-    In this order: modality LUT, VOI LUT or window, scaling to 8 bit, inversion of MONOCHROME1
-    (DICOM PS3.3 C.11, C.7.6.3.1.2). The spacing is Pixel Spacing, else Imager Pixel Spacing, which
-    holds at the detector.
+    In this order: modality LUT, VOI LUT or window, 8 bit, inversion of MONOCHROME1 (DICOM PS3.3
+    C.11, C.7.6.3.1.2). The spacing is Pixel Spacing, else Imager Pixel Spacing, which holds at the
+    detector.
 
     Raises:
         RejectedCase: not a radiograph, several frames, damaged, of a refused size, or compressed
-            by a method for which no decoder is installed.
+            by a method that is not read.
     """
-    if uid.DeflatedExplicitVRLittleEndian.encode() in data[:1024]:
-        # pydicom would inflate it without bound before anything can be checked.
-        raise RejectedCase("the DICOM file is deflated: save it uncompressed or as JPEG 2000")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+            dataset = read_dataset(data)
             _check(dataset)
             return Radiograph(
                 pixels=_display(dataset),
@@ -83,6 +81,8 @@ def _check(dataset: pydicom.Dataset) -> None:
         raise RejectedCase(f"the DICOM file holds {frames} frames, not one film")
     if "PixelData" not in dataset:
         raise RejectedCase("the DICOM file holds no pixels, or is truncated before them")
+    if any(f"Segmented{colour}PaletteColorLookupTableData" in dataset for colour in _COLOURS):
+        raise RejectedCase("the DICOM file has a segmented palette, which is not read")
     samples = int(dataset.SamplesPerPixel)
     check_size(dataset.Rows, dataset.Columns, samples * _WORKING_BYTES)
     syntax = _transfer_syntax(dataset)
@@ -125,7 +125,7 @@ def _display(dataset: pydicom.Dataset) -> np.ndarray:
         raise RejectedCase("the DICOM file has an unknown photometric interpretation")
     inverted = photometric == "MONOCHROME1"
     pixels = _without_padding(dataset, pixels, inverted)
-    shown = to_uint8(apply_voi_lut(apply_modality_lut(pixels, dataset), dataset))
+    shown = dicom_window.show(pixels, dataset)
     return 255 - shown if inverted else shown
 
 

@@ -13,11 +13,17 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from lungseg.errors import RejectedCase
+from lungseg.images.codestream import check_scans
 from lungseg.images.radiograph import check_size
+from lungseg.images.tiff import SIGNATURES, check_tiff
 from lungseg.opencv import cv2
 
 _FORMATS = ("JPEG", "TIFF", "BMP", "GIF")
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _STRIPS, _TILES = 258, 262, 273, 324
+_RUN_LENGTHS = (1, 2)
+# Pillow undoes a BMP's run lengths in Python: 0.4 s a megapixel.
+_MOST_RUN_PIXELS = 4_000_000
+_MOST_RUN_BYTES = 16_000_000
 _WHITE_IS_ZERO = 0
 
 
@@ -44,8 +50,11 @@ def decode_pillow(data: bytes) -> np.ndarray:
         uint8, uint16, int32 or float32, (H, W) or (H, W, 3) in OpenCV's channel order.
 
     Raises:
-        RejectedCase: the file is truncated, damaged, of several frames, or of a refused size.
+        RejectedCase: the file is truncated, damaged, of several frames, of a refused size, or
+            made to keep the decoder busy.
     """
+    if data.startswith(SIGNATURES):
+        check_tiff(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -63,6 +72,7 @@ def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     check_size(image.height, image.width, len(image.getbands()) * _bytes_per_sample(image))
     if getattr(image, "is_animated", False):
         raise RejectedCase("the file holds several images: give one radiograph a file")
+    _check_effort(image, data)
     if image.format == "JPEG":
         image.draft("L", image.size)
     image.load()
@@ -83,6 +93,19 @@ def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
     if image.mode in ("1", "LA"):
         return np.asarray(image.convert("L"))
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def _check_effort(image: Image.Image, data: bytes) -> None:
+    compression = image.info.get("compression")
+    if image.format in ("JPEG", "MPO"):
+        check_scans(data)
+    elif compression == "jpeg":
+        tags = getattr(image, "tag_v2", {})
+        check_scans(data, len(tags.get(_STRIPS) or tags.get(_TILES) or (0,)))
+    elif compression in _RUN_LENGTHS and (
+        image.height * image.width > _MOST_RUN_PIXELS or len(data) > _MOST_RUN_BYTES
+    ):
+        raise RejectedCase("the BMP is large and compressed by run lengths: save it as PNG")
 
 
 def _bytes_per_sample(image: Image.Image) -> int:

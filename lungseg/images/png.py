@@ -15,6 +15,7 @@ from lungseg.opencv import cv2
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _HEADER = ">IIBBBBB"
+_MOST_CHUNKS = 100_000
 _FILTER_SUB, _FILTER_PAETH = 1, 4
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 4, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -36,6 +37,8 @@ def decode_png(data: bytes) -> np.ndarray:
     seen: list[bytes] = []
     position = len(SIGNATURE)
     while seen[-1:] != [b"IEND"]:
+        if len(seen) == _MOST_CHUNKS:
+            raise RejectedCase(f"the PNG has more than {_MOST_CHUNKS:,} chunks")
         if position + 12 > len(data):
             raise RejectedCase("the PNG is truncated")
         (length,) = struct.unpack_from(">I", data, position)

@@ -29,6 +29,19 @@ class Radiograph:
     """DICOM's View Position, "PA", "AP", "LL", …; "" where the file tells none."""
 
 
+def check_mask_size(mask: tuple[int, int], height: int, width: int) -> None:
+    """Refuse a mask of another size, (height, width), than its image's.
+
+    Raises:
+        RejectedCase: they differ.
+    """
+    if mask != (height, width):
+        raise RejectedCase(
+            f"the mask is {mask[1]}×{mask[0]} pixels and its image {width}×{height}: "
+            "give the mask at the image's size"
+        )
+
+
 def check_size(height: int, width: int, bytes_per_pixel: int = 1) -> None:
     """Refuse an image by the size its header states, before anything is decoded.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pydicom.encaps import encapsulate
 
 from lungseg import images
 from lungseg.errors import RejectedCase
+from lungseg.images.codestream import coded_size
 
 RAMP = np.arange(64 * 48).reshape(64, 48)
 NAME = "Doe^Jane"
@@ -88,7 +91,58 @@ def test_voi_table_is_applied_before_the_window() -> None:
     pixels = (RAMP % 256).astype(np.uint8)
     shown = show(dicom(pixels, VOILUTSequence=[item], WindowCenter=1, WindowWidth=2))
     assert (np.diff(shown[0, :48].astype(int)) <= 0).all()
-    assert shown.std() > 60
+    assert shown.std() > 50
+
+
+def test_a_window_is_shown_as_it_stands() -> None:
+    """What the window maps to grey stays grey: nothing is stretched again."""
+    eight = (RAMP % 101 + 50).astype(np.uint8)
+    unscaled = {"RescaleSlope": 1, "RescaleIntercept": 0}
+    np.testing.assert_array_equal(show(dicom(eight, **unscaled)), eight)
+    full = {"WindowCenter": [128, 10], "WindowWidth": [256, 5]}
+    np.testing.assert_array_equal(show(dicom(eight, **full, **unscaled)), eight)
+    negative = show(dicom(eight, **full, PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(negative, 255 - eight)
+    twelve = (RAMP % 1001 + 1000).astype(np.uint16)
+    wide = {"WindowCenter": 2048, "WindowWidth": 4096, "BitsStored": 12, "HighBit": 11}
+    for function in ("LINEAR", "LINEAR_EXACT", "UNKNOWN"):
+        shown = show(dicom(twelve, **wide, VOILUTFunction=function))
+        assert np.abs(shown - twelve * (255 / 4095)).max() <= 0.6
+
+
+def test_a_sigmoid_window() -> None:
+    pixels = RAMP.astype(np.uint16)
+    sigmoid = {"WindowCenter": 1500, "WindowWidth": 1000, "VOILUTFunction": "SIGMOID"}
+    expected = 255 / (1 + np.exp(-4 * (RAMP - 1500) / 1000))
+    assert np.abs(show(dicom(pixels, **sigmoid)) - expected).max() <= 0.6
+
+
+def test_a_table_is_shown_as_it_stands() -> None:
+    item = pydicom.Dataset()
+    item.LUTDescriptor = [256, 0, 12]
+    item.LUTData = np.arange(1000, 1256, dtype="<u2").tobytes()
+    pixels = (RAMP % 256).astype(np.uint8)
+    scaled = {"RescaleSlope": 2, "RescaleIntercept": -4}
+    for fields in ({}, scaled):
+        entry = np.clip(pixels.astype(int) * 2 - 4, 0, 255) if fields else pixels.astype(int)
+        shown = show(dicom(pixels, VOILUTSequence=[item], **fields))
+        assert np.abs(shown - (1000 + entry) * (255 / 4095)).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"WindowCenter": 2048, "WindowWidth": 0},
+        {"WindowCenter": 2048, "WindowWidth": 0.5},
+        {"WindowCenter": 2048},
+        {"WindowCenter": None, "WindowWidth": None},
+        {"RescaleSlope": None, "RescaleIntercept": None},
+        {"VOILUTSequence": []},
+    ],
+)
+def test_fields_that_say_nothing_are_passed_over(fields: dict[str, Any]) -> None:
+    pixels = RAMP.astype(np.uint16)
+    np.testing.assert_array_equal(show(dicom(pixels, **fields)), show(dicom(pixels)))
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
@@ -158,7 +212,6 @@ def test_colour_and_palette() -> None:
         ({"Rows": 100}, "damaged or incomplete"),
         ({"PhotometricInterpretation": "HSV"}, "damaged or incomplete|photometric"),
         ({"syntax": uid.MPEG2MPML}, "which is not read"),
-        ({"syntax": uid.DeflatedExplicitVRLittleEndian}, "deflated"),
     ],
 )
 def test_what_is_no_single_film_is_refused(fields: dict[str, Any], reason: str) -> None:
@@ -169,7 +222,13 @@ def test_what_is_no_single_film_is_refused(fields: dict[str, Any], reason: str) 
 
 
 @pytest.mark.parametrize(
-    "syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian]
+    "syntax",
+    [
+        uid.ImplicitVRLittleEndian,
+        uid.ExplicitVRLittleEndian,
+        uid.ExplicitVRBigEndian,
+        uid.DeflatedExplicitVRLittleEndian,
+    ],
 )
 def test_uncompressed_syntaxes(syntax: uid.UID) -> None:
     pixels = RAMP.astype(np.uint16)
@@ -260,6 +319,92 @@ def test_stream_of_another_size_than_the_header_is_refused() -> None:
     small = np.zeros((64, 64), np.uint8)
     with pytest.raises(RejectedCase, match="differ in size"):
         show(dicom(small, data=stream.getvalue(), syntax=uid.JPEGBaseline8Bit))
+
+
+def deflated(elements: bytes) -> bytes:
+    """Elements deflated, behind 2 kB of other meta information."""
+    name = uid.DeflatedExplicitVRLittleEndian.encode()
+    meta = struct.pack("<HH2sHI", 2, 1, b"OB", 0, 2000) + bytes(2000)
+    meta += struct.pack("<HH2sH", 2, 0x10, b"UI", len(name)) + name
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(elements) + packer.flush()
+    group = struct.pack("<HH2sHI", 2, 0, b"UL", 4, len(meta))
+    return bytes(128) + b"DICM" + group + meta + packed
+
+
+def test_deflated_films_are_inflated_within_bounds() -> None:
+    film = dicom((RAMP % 251).astype(np.uint8))
+    elements = film[film.index(b"\x08\x00\x16\x00UI") :]
+    np.testing.assert_array_equal(show(deflated(elements)), show(film))
+    bomb = struct.pack("<HH2sHI", 0x7FE1, 0x1010, b"OB", 0, 160_000_000) + bytes(160_000_000)
+    with pytest.raises(RejectedCase, match="deflated from more than 150 MB"):
+        show(deflated(elements + bomb))
+    with pytest.raises(RejectedCase, match="cannot be inflated"):
+        show(deflated(elements).replace(b"\x08", b"\xff"))
+    with pytest.raises(RejectedCase, match="deflated or not"):
+        show(dicom(RAMP.astype(np.uint16), PatientComments=uid.DeflatedExplicitVRLittleEndian))
+
+
+def test_a_size_in_another_box_does_not_hide_the_true_one() -> None:
+    """JPEG 2000 whose first SIZ lies in a box that no decoder reads."""
+    stream = io.BytesIO()
+    Image.fromarray((RAMP % 251).astype(np.uint8)).save(stream, "JPEG2000")
+    whole = stream.getvalue()
+    start = whole.index(b"\xff\x4f\xff\x51")
+    fake = whole[start : start + 60]
+    large = bytearray(whole[start:])
+    struct.pack_into(">II", large, 8, 9000, 9000)
+    first = 12 + struct.unpack(">I", whole[12:16])[0]
+    box = struct.pack(">I4s", 24 + len(fake), b"uuid") + bytes(16) + fake
+    film = RAMP.astype(np.uint8)
+    assert coded_size(whole) == (64, 48, 1)
+    assert coded_size(whole[:first] + box + whole[first:]) == (64, 48, 1)
+    hidden = whole[:first] + box + whole[first:start] + bytes(large)
+    assert coded_size(hidden) == (9000, 9000, 1)
+    for syntax in (uid.JPEG2000Lossless, uid.HTJ2KLossless):
+        with pytest.raises(RejectedCase, match="differ in size"):
+            show(dicom(film, data=hidden, syntax=syntax))
+    for damaged in (whole[:first], whole[:first] + bytes(40), b"words" + whole[start:]):
+        assert coded_size(damaged) is None
+
+
+def test_run_lengths_beyond_the_film_are_refused() -> None:
+    header = struct.pack("<16I", 1, 64, *[0] * 14)
+    film = RAMP.astype(np.uint8)
+    with pytest.raises(RejectedCase, match="damaged"):
+        show(dicom(film, data=header + b"\x81\x00" * 1_000_000, syntax=uid.RLELossless))
+    exact = b"\x81\x05" * 23 + b"\x81\x07" + b"\x00"
+    assert set(show(dicom(film, data=header + exact, syntax=uid.RLELossless)).ravel()) == {5, 7}
+
+
+def test_run_lengths_of_colours() -> None:
+    colours = np.stack([RAMP % 251, RAMP % 83, RAMP % 17], axis=2).astype(np.uint8)
+    dataset = pydicom.dcmread(io.BytesIO(dicom(colours)))
+    dataset.compress(uid.RLELossless, encoding_plugin="pydicom")
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    np.testing.assert_array_equal(show(stream.getvalue()), show(dicom(colours)))
+
+
+def test_segmented_palettes_are_refused() -> None:
+    tables = {}
+    for colour in ("Red", "Green", "Blue"):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        words = np.array([0, 1, 0, 1, 255, 9], "<u2")
+        tables[f"Segmented{colour}PaletteColorLookupTableData"] = words.tobytes()
+    data = dicom(RAMP.astype(np.uint8), PhotometricInterpretation="PALETTE COLOR", **tables)
+    with pytest.raises(RejectedCase, match="segmented palette"):
+        show(data)
+
+
+def test_jpeg_of_many_scans_is_refused() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(RAMP.astype(np.uint8)).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()[:-2] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 70 + b"\xff\xd9"
+    with pytest.raises(RejectedCase, match="more than 64 scans"):
+        show(dicom(RAMP.astype(np.uint8), data=data, syntax=uid.JPEGBaseline8Bit))
+    with pytest.raises(RejectedCase, match="more than 64 scans"):
+        images.decode(data, "a.jpg")
 
 
 def test_reasons_and_logs_never_name_the_patient(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -298,12 +299,47 @@ def test_decoded_size_is_bounded() -> None:
         images.decode(png((b"IDAT", b""), header=header), "a.png")
 
 
+def test_files_made_to_keep_the_decoder_busy_are_refused() -> None:
+    pixels = zlib.compress(bytes(33 * 32))
+    with pytest.raises(RejectedCase, match="more than 100,000 chunks"):
+        images.decode(png(*[(b"IDAT", b"")] * 100_001, (b"IDAT", pixels)), "a.png")
+    bmp = bytearray(grey("BMP"))
+    bmp[18:26], bmp[30] = struct.pack("<ii", 2500, 2500), 1
+    with pytest.raises(RejectedCase, match="compressed by run lengths"):
+        images.decode(bytes(bmp), "a.bmp")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_tiff_of_many_strips_is_refused(order: str, big: bool) -> None:
+    mark = b"II" if order == "<" else b"MM"
+    if big:
+        start = struct.pack(order + "HHHQ", 43, 8, 0, 16)
+        directory = struct.pack(order + "QHHQQ", 1, 273, 4, 300_000, 16)
+    else:
+        start = struct.pack(order + "HI", 42, 8)
+        directory = struct.pack(order + "HHHII", 1, 273, 4, 300_000, 8)
+    with pytest.raises(RejectedCase, match="cut into 300,000 strips"):
+        images.decode(mark + start + directory, "a.tif")
+    with pytest.raises(RejectedCase, match="directory lies outside"):
+        images.decode(mark + start + directory[:-9], "a.tif")
+
+
 def test_several_frames_are_rejected() -> None:
     frames = [Image.fromarray(RAMP), Image.fromarray(255 - RAMP)]
     for kind in ("GIF", "TIFF"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
         with pytest.raises(RejectedCase, match="holds several images"):
             images.decode(data, "a")
+
+
+@pytest.mark.timeout(20)
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zeros.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "zeros.png"):
+        with pytest.raises(OSError, match="no regular file"):
+            images.read(str(tmp_path / name))
 
 
 def test_read_takes_a_path_and_bounds_the_file(tmp_path: Path) -> None:

@@ -176,7 +176,9 @@ def test_darwin_polygons_are_drawn_with_their_holes(tmp_path: Path) -> None:
         ({"annotations": []}, "no Darwin JSON"),
         ([], "no Darwin JSON"),
         (darwin({"name": "Lung", "polygon": {"path": [{"x": 1}]}}), "no Darwin JSON"),
-        ({"image": {"width": 10**6, "height": 10**6}, "annotations": []}, "megapixels"),
+        ({"image": {"width": 10**6, "height": 10**6}, "annotations": []}, "1000000×1000000 pixels"),
+        (darwin(*[{"name": "Lung", "polygon": {"path": square(1, 1, 9, 9)}}] * 65), "65 lungs of"),
+        (darwin({"name": "Lung", "polygon": {"path": square(1, 1, 9, 9) * 20_000}}), "80000 cor"),
     ],
 )
 def test_other_json_is_rejected(tmp_path: Path, document: Any, reason: str) -> None:

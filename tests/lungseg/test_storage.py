@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lungseg import storage
+from lungseg.errors import UserError
 
 
 @pytest.fixture(params=["local", "file-url", "remote"])
@@ -43,6 +44,34 @@ def test_files_and_folders(root: str) -> None:
     storage.delete(storage.join(root, "sub"))
     assert not storage.exists(storage.join(root, "sub", "c.txt"))
     storage.delete(storage.join(root, "sub"))
+
+
+def test_hidden_folders_and_those_of_archives_are_left_out(root: str) -> None:
+    for name in ("a.txt", ".git/b.txt", "sub/.cache/c.txt", "__MACOSX/sub/d.txt"):
+        storage.write_text(storage.join(root, name), name)
+    assert names(storage.list_files(root, recursive=True), root) == ["/a.txt"]
+    assert names(storage.list_folders(root), root) in (["/sub"], [])
+
+
+@pytest.mark.timeout(20)
+def test_links_that_lead_in_circles_come_to_an_end(tmp_path: Path) -> None:
+    storage.write_text(str(tmp_path / "sub" / "a.txt"), "a")
+    for name in ("one", "two", "sub/up"):
+        (tmp_path / name).symlink_to(tmp_path)
+    found = storage.list_files(str(tmp_path), recursive=True)
+    assert found == [str(tmp_path / "sub" / "a.txt")]
+
+
+def test_a_folder_that_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    for listing in (storage.list_files, storage.list_folders):
+        with pytest.raises(UserError, match="cannot be listed: Permission denied"):
+            listing(str(tmp_path))
 
 
 def test_a_write_that_fails_leaves_the_old_file(
