@@ -10,11 +10,8 @@ import contextlib
 import errno
 import glob
 import os
-<<<<<<< HEAD
 import re
-=======
 import stat
->>>>>>> mendformats
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,18 +97,12 @@ def size(path: str) -> int:
         OSError: it is not there, or is no regular file but a pipe or a device.
     """
     if not is_url(path):
-<<<<<<< HEAD
-        return os.path.getsize(local(path))
-    with remote(path) as (filesystem, inner):
-        return int(filesystem.size(inner) or 0)
-=======
         status = os.stat(local(path))
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "no regular file", path)
         return status.st_size
-    filesystem, inner = _remote(path)
-    return int(filesystem.size(inner) or 0)
->>>>>>> mendformats
+    with remote(path) as (filesystem, inner):
+        return int(filesystem.size(inner) or 0)
 
 
 def read_bytes(path: str) -> bytes:
@@ -191,22 +182,13 @@ def list_files(folder: str, suffix: str = "", recursive: bool = False) -> list[s
             if not recursive:
                 break
         return sorted(path for path in found if path.endswith(suffix))
-<<<<<<< HEAD
     with remote(folder) as (filesystem, inner):
         try:
             paths = filesystem.find(inner, maxdepth=None if recursive else 1)
         except FileNotFoundError:
             return []
-    visible = (path for path in paths if not path.rsplit("/", 1)[-1].startswith("."))
-=======
-    filesystem, inner = _remote(folder)
-    try:
-        paths = filesystem.find(inner, maxdepth=None if recursive else 1)
-    except FileNotFoundError:
-        return []
     start = len(inner.rstrip("/"))
     visible = (path for path in paths if all(map(_is_visible, path[start:].split("/"))))
->>>>>>> mendformats
     return sorted(filesystem.unstrip_protocol(path) for path in visible if path.endswith(suffix))
 
 
@@ -225,27 +207,17 @@ def list_folders(folder: str) -> list[str]:
     if not is_url(folder):
         if not os.path.isdir(local(folder)):
             return []
-<<<<<<< HEAD
-        entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
-        return sorted(entry.path for entry in entries if not entry.name.startswith("."))
-    with remote(folder) as (filesystem, inner):
-        try:
-            entries = filesystem.ls(inner, detail=True)
-        except FileNotFoundError:
-            return []
-=======
         try:
             entries = [entry for entry in os.scandir(local(folder)) if entry.is_dir()]
         except OSError as error:
             _complain(error)
             return []
         return sorted(entry.path for entry in entries if _is_visible(entry.name))
-    filesystem, inner = _remote(folder)
-    try:
-        entries = filesystem.ls(inner, detail=True)
-    except FileNotFoundError:
-        return []
->>>>>>> mendformats
+    with remote(folder) as (filesystem, inner):
+        try:
+            entries = filesystem.ls(inner, detail=True)
+        except FileNotFoundError:
+            return []
     names = [str(entry["name"]).rstrip("/") for entry in entries if entry["type"] == "directory"]
     return sorted(
         filesystem.unstrip_protocol(name)
