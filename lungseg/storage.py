@@ -98,6 +98,8 @@ def size(path: str) -> int:
     """
     if not is_url(path):
         status = os.stat(local(path))
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "no regular file", path)
         return status.st_size

@@ -11,7 +11,8 @@ from lungseg.images.decode import read_limited
 _WAITS = (1.0, 5.0)
 """Seconds before the second and the third attempt."""
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-_NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
+_NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
+"""Of names that name nothing, and of pipes and devices."""
 
 
 def read_film(path: str) -> bytes:
@@ -28,7 +29,7 @@ def read_film(path: str) -> bytes:
             raise RejectedCase(f"the file cannot be read ({error})") from error
         except OSError as error:
             reason = error.strerror or str(error) or type(error).__name__
-            if isinstance(error, _LASTING) or error.errno in _NO_NAME:
+            if isinstance(error, _LASTING) or error.errno in _NO_FILE:
                 raise RejectedCase(f"the file cannot be read ({reason})") from error
             if wait is None:
                 raise OSError(error.errno or errno.EIO, reason, path) from error
