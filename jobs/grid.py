@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
 from jobs.failures import explain
@@ -59,14 +59,15 @@ def _side_by_side(
     one: Callable[[Training], str], trainings: Sequence[Training], parallel: int
 ) -> list[str]:
     pool = ThreadPoolExecutor(parallel)
+    futures = [pool.submit(one, training) for training in trainings]
     try:
-        return list(pool.map(one, trainings))
-    except KeyboardInterrupt:
+        # Native libraries may keep Ctrl-C from ending a wait without limit.
+        while wait(futures, timeout=0.5).not_done:
+            pass
+    finally:
         # Those that run end with the connection to Ray; waiting for them would take hours.
         pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    finally:
-        pool.shutdown(wait=False)
+    return [future.result() for future in futures]
 
 
 def _try(training: Training, *, settings: Mapping[str, Settings], placement: Placement) -> str:

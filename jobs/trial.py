@@ -10,7 +10,6 @@ trial: TensorFlow is imported once. With several it is a run of Ray Train.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -122,11 +121,7 @@ def _train_here(config: WorkerConfig, search: str, trial: Trial, cases: Any) -> 
     from lungseg.training import replicas
 
     replicas.set_threads(config.threads)
-    import keras
-
-    # What the process's last trial has left.
-    keras.backend.clear_session()
-    gc.collect()
+    replicas.forget()
     started, before, clock = time.time(), trial.seconds, _Clock()
     source = feed(config, 0, lambda part: cases[part])
     timed = replace(source, train=lambda epoch, size: clock.watch(source.train(epoch, size)))

@@ -6,6 +6,7 @@ this under `MultiWorkerMirroredStrategy` in Keras 3.15, keras issue 20585.)
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def set_threads(threads: int) -> None:
     """Bind TensorFlow to a number of CPU threads; must come before its first operation."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(min(2, threads))
+
+
+def forget() -> None:
+    """Free what earlier trainings of this process have left: networks, optimizers, graphs."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def join() -> Replicas:
