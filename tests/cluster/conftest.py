@@ -199,11 +199,11 @@ def make_machines() -> type[Machines]:
 
 @pytest.fixture(scope="module")
 def machines(namespaces: None) -> Iterator[Machines]:
-    """A cluster of a head with one CPU and two workers, `one` and `two`, with two each."""
+    """A cluster of a head with one CPU and two workers, `one` and `two`, with three each."""
     with Machines("head", "one", "two") as made:
         made.start("head", 1)
         made.wait_for(1)
-        made.start("one", 2)
-        made.start("two", 2)
+        made.start("one", 3)
+        made.start("two", 3)
         made.wait_for(3)
         yield made

@@ -5,6 +5,7 @@ What is lost each time is printed, for `cluster/README.md`: `pytest -s tests/clu
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -24,12 +25,23 @@ import pytest
 
 from lungseg import networks, segmenter
 from lungseg.prediction.parts import list_parts, read_part
+from lungseg.training.history import Row, read_history
 
 pytestmark = pytest.mark.slow
 
 LUNGSEG = [sys.executable, "-m", "jobs.command"]
+EPOCHS, RATE = 110, 0.01
 FILMS, PER_PART = 240, 4
 CUT_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def shards(machines: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """60 phantoms at 32 px, written by the cluster."""
+    folder = str(tmp_path_factory.mktemp("nodes") / "shards")
+    done = machines.run([*SHARD, "--out", folder, "--address", machines.ray])
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
 
 
 def settings(**values: object) -> list[str]:
@@ -38,6 +50,18 @@ def settings(**values: object) -> list[str]:
 
 SHARD = [*LUNGSEG, "shard", "--size", "32"]
 SHARD += settings(**{"data.phantoms": 60, "data.phantom_size": 64, "data.cases_per_shard": 8})
+TRAIN = [*LUNGSEG, "train", "--model", "unet", "--epochs", str(EPOCHS), "--batch-size", "2"]
+TRAIN += ["--learning-rate", str(RATE), "--workers", "1:2", "--cpus-per-worker", "3"]
+TRAIN += settings(
+    **{
+        "data.size": 32,
+        "network.widths": [8, 16, 32],
+        "train.stop_patience": 1000,
+        "train.plateau_patience": 1000,
+        "compute.resize_seconds": 5,
+    }
+)
+"""A worker reserves two CPUs of the three: a machine has room for one, the head for none."""
 PREDICT = [*LUNGSEG, "predict", "--actors", "2"]
 PREDICT += settings(**{"predict.images_per_part": PER_PART, "predict.batch_size": 3})
 
@@ -131,6 +155,52 @@ except urllib.error.HTTPError as error:
 """
 
 
+def test_training_loses_a_machine_gets_it_back_and_is_cut_off(
+    machines: Any, shards: str, tmp_path: Path
+) -> None:
+    model = str(tmp_path / "model")
+
+    def rows() -> list[Row]:
+        return read_history(f"{model}/history.csv")
+
+    def workers() -> list[int]:
+        # Of two the learning rate is whole, of fewer its root's share.
+        return [round(2 * (row["learning_rate"] / RATE) ** 2) for row in rows()]
+
+    command = [*TRAIN, "--shards", shards, "--out", model]
+    with running(machines, command) as job, Progress(lambda: len(rows())) as epochs:
+        epochs.wait_for(3)
+        assert workers()[-1] == 2
+        assert machines.processes("two", "RayTrainWorker")
+        machines.lose("two")
+        lost_at = epochs.done
+        epochs.wait_for(lost_at + 2)
+        assert workers()[-1] == 1
+        machines.start("two", 3)
+        back_at, started = epochs.done, time.monotonic()
+        while workers()[-1] == 1 and time.monotonic() < started + 120:
+            time.sleep(0.1)
+        assert workers()[-1] == 2
+        growth = time.monotonic() - started
+        cut_at, before = epochs.done, machines.processes("two", "RayTrainWorker")
+        machines.cut("two", CUT_SECONDS)
+        epochs.wait_for(cut_at + 2)
+        restarted = machines.processes("two", "RayTrainWorker") != before
+        end(job)
+        epochs.wait_for(EPOCHS)
+    assert [row["epoch"] for row in rows()] == list(range(1, EPOCHS + 1))
+    assert {1, 2} == set(workers())
+    lost = {
+        "a lost machine": epochs.lost(lost_at, back_at),
+        "its return": epochs.lost(back_at, cut_at),
+        f"a cut of {CUT_SECONDS} s": epochs.lost(cut_at),
+    }
+    print("\ntraining loses", {what: round(seconds, 1) for what, seconds in lost.items()}, "s")
+    print(f"two workers again {growth:.0f} s after `ray start`; {restarted=} by the cut")
+    assert max(lost.values()) < 120
+    assert math.isfinite(rows()[-1]["loss"])
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A network that was not trained."""
@@ -177,4 +247,4 @@ def test_prediction_with_a_machine(
     print(f"\nprediction loses {parts.lost(at):.1f} s with a machine {how}")
     assert parts.lost(at) < 120
     if how == "lost":
-        machines.start(victim, 2)
+        machines.start(victim, 3)
