@@ -88,7 +88,10 @@ def run_trial(
     else:
         ended = trials.ALL_EPOCHS if epochs >= own.settings.train.epochs else trials.NO_GAIN
         reason = ""
-    trials.write_trial(search, replace(trial, ended=ended, reason=reason))
+    told = trials.read_trial(search, number)
+    if told is None or not told.ended:
+        # Else the search has ended it meanwhile, and what it ran into is what that left behind.
+        trials.write_trial(search, replace(trial, ended=ended, reason=reason))
 
 
 def _rows_before(trial: Trial, folder: str) -> list[Row]:

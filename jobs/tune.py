@@ -129,7 +129,8 @@ def _search(
             scheduler=_scheduler(settings),
             num_samples=samples,
             max_concurrent_trials=placement.parallel,
-            reuse_actors=True,
+            # One that waits for a run of Ray Train is ended, or that run would go on below it.
+            reuse_actors=alone,
         ),
         run_config=RunConfig(
             name=_STATE,
@@ -142,6 +143,10 @@ def _search(
     with silence():
         tuner.fit()
     storage.delete(state)
+    # Hundreds of MB a trial that nobody goes on from; only now does nothing write there any more.
+    for trial in trials.read_trials(search):
+        if trial.ended:
+            storage.delete(storage.join(trials.folder_of(search, trial.number), CHECKPOINTS))
 
 
 def _see_state_api() -> None:
@@ -232,11 +237,12 @@ class _Follow(Callback):
         if not trial.ended:
             whole = trials.ALL_EPOCHS if len(history) >= self._epochs else trials.STOPPED
             trial = replace(trial, ended=trials.FAILED if reason else whole, reason=reason)
+        if not trial.seconds and number in self._begun:
+            # It ended before an epoch, or as a run of Ray Train that the search has ended.
+            trial = replace(trial, seconds=time.time() - self._begun[number])
         if trial.start_seconds is None and trial.first_step_at and number in self._begun:
             trial = replace(trial, start_seconds=trial.first_step_at - self._begun[number])
         trials.write_trial(self._search, trial)
-        # Hundreds of MB a trial that nobody goes on from.
-        storage.delete(storage.join(folder, CHECKPOINTS))
         dice = max((row["val_dice"] for row in history), default=0.0)
         why = f": {trial.reason}" if trial.reason else ""
         say(

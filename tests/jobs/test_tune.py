@@ -111,6 +111,7 @@ def test_a_failed_trial_stops_no_other(
     assert "1e+30" in failed["reason"]
     assert good["ended"] in (trials.ALL_EPOCHS, trials.STOPPED)
     assert usual["ended"] == trials.ALL_EPOCHS
+    assert all(float(row["seconds"]) > 0 for row in (usual, failed, good))
     capsys.readouterr()
     worse = [*plain[:-1], "tune.space={train.learning_rate: {choices: [1.0e+30, 1.0e+29]}}"]
     worse += ["--set", "train.learning_rate=1e30"]
@@ -119,14 +120,32 @@ def test_a_failed_trial_stops_no_other(
     assert "all 3 trials of unet failed: " in capsys.readouterr().err
 
 
-def test_optunas_sampler(without_test: str, tmp_path: Path) -> None:
+def test_optunas_sampler_and_several_settings(without_test: str, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     out = tmp_path / "search"
-    request = tune(without_test, out, "--trials", "4", "--epochs", "1")
+    space = "tune.space={train.learning_rate: {low: 1.0e-4, high: 0.1}, "
+    space += "network.widths: {choices: [[4, 8], [8, 16]]}}"
+    request = tune(without_test, out, "--trials", "4", "--epochs", "1", "--set", space)
     assert _status([*request, "--set", "tune.sampler=tpe", "--set", "tune.scheduler=median"]) == 0
-    rates = {row["train.learning_rate"] for row in rows(out)}
-    assert len(rates) == 4
-    assert "0.002" in rates
+    table = rows(out)
+    assert len({row["train.learning_rate"] for row in table}) == 4
+    assert table[0]["network.widths"] == "[4, 8, 16]"
+    assert {row["network.widths"] for row in table[1:]} <= {"[4, 8]", "[8, 16]"}
+    best = max(table, key=lambda row: float(row["best_val_dice"]))
+    found = yaml.safe_load((out / "unet" / "best.yaml").read_text())
+    assert str(found["network"]["widths"]) == best["network.widths"]
+    figures = {path.stem for path in (out / "unet" / "figures").iterdir()}
+    assert figures == {"curves", "learning_rate", "widths", "together"}
+
+
+def test_several_workers_a_trial_need_the_dashboard(
+    without_test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tests' own cluster has none: such a search would never end, and is not begun."""
+    request = tune(without_test, tmp_path / "search", "--trials", "2", "--workers", "2")
+    assert _status([*request, "--cpus-per-worker", "0.5"]) == 2
+    assert "need Ray's dashboard" in capsys.readouterr().err
+    assert not (tmp_path / "search" / "unet" / "trials").exists()
 
 
 def test_a_killed_search_goes_on(without_test: str, tmp_path: Path) -> None:
