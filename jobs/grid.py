@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from jobs.failures import explain
 from jobs.placement import Placement, place
 from jobs.screen import say
+from jobs.side_by_side import side_by_side
 from jobs.train import finished, train
 from jobs.train_worker import Training
 from lungseg import runfolder, shards
@@ -49,25 +49,10 @@ def train_all(trainings: Sequence[Training], settings: Mapping[str, Settings]) -
     if placement.parallel > 1:
         say(f"         {placement.parallel} trainings side by side")
     one = partial(_try, settings=settings, placement=placement)
-    failures = [text for text in _side_by_side(one, trainings, placement.parallel) if text]
+    failures = [text for text in side_by_side(one, trainings, placement.parallel) if text]
     if len(failures) == len(trainings):
         raise WorkError(failures[0] if len(failures) == 1 else f"all failed: {failures[0]}")
     return failures
-
-
-def _side_by_side(
-    one: Callable[[Training], str], trainings: Sequence[Training], parallel: int
-) -> list[str]:
-    pool = ThreadPoolExecutor(parallel)
-    futures = [pool.submit(one, training) for training in trainings]
-    try:
-        # Native libraries may keep Ctrl-C from ending a wait without limit.
-        while wait(futures, timeout=0.5).not_done:
-            pass
-    finally:
-        # Those that run end with the connection to Ray; waiting for them would take hours.
-        pool.shutdown(wait=False, cancel_futures=True)
-    return [future.result() for future in futures]
 
 
 def _try(training: Training, *, settings: Mapping[str, Settings], placement: Placement) -> str:

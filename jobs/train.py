@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from jobs.failures import explain
@@ -12,6 +13,7 @@ from jobs.follow import Follow
 from jobs.placement import Placement, place
 from jobs.screen import say
 from jobs.session import resources, silence
+from jobs.side_by_side import side_by_side
 from jobs.train_worker import (
     CHECKPOINTS,
     FAILURE,
@@ -62,7 +64,8 @@ def train(
     done_epochs = len(checkpoint.read_history(found)) if found else 0
     placement = placement or place(settings.compute)
     with Follow(training.out, settings.train.epochs, training.name, done_epochs, placement.wanted):
-        run_trainer(training, settings, info, placement)
+        work = partial(run_trainer, settings=settings, info=info, placement=placement)
+        side_by_side(work, [training], 1)
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
     return model
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import tensorflow as tf
 
-from jobs.grid import _side_by_side, train_all
+from jobs.grid import train_all
 from jobs.run import run
 from jobs.train_worker import Training
 from lungseg.errors import WorkError
@@ -78,24 +75,3 @@ def test_trainings_that_fail_do_not_stop_the_others(
     assert (tmp_path / "tame" / "segmenter.json").exists()
     with pytest.raises(WorkError, match="Not a directory"):
         train_all(trainings[1:2], settings)
-
-
-def test_an_interrupt_waits_for_no_training() -> None:
-    begun, let_go = [], threading.Event()
-
-    def one(training: Training) -> str:
-        begun.append(training.seed)
-        let_go.wait(20)
-        return ""
-
-    trainings = [Training("unet", "shards", "out", seed) for seed in range(3)]
-    main = threading.get_ident()
-    threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
-    started = time.monotonic()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            _side_by_side(one, trainings, 2)
-        assert time.monotonic() - started < 10
-    finally:
-        let_go.set()
-    assert sorted(begun) == [0, 1]

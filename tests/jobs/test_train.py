@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,10 @@ def twenty_epochs(tiny_shards: str, tmp_path_factory: pytest.TempPathFactory) ->
     """Model of a training of 20 epochs with one worker."""
     model = tmp_path_factory.mktemp("twenty") / "model"
     command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "20"]
+    handler = signal.getsignal(signal.SIGINT)
     assert _status([*command, "--set", "train.stop_patience=20"]) == 0
+    # Ray Train would end at Ctrl-C with status 0, and go on doing so.
+    assert signal.getsignal(signal.SIGINT) is handler
     return model
 
 
