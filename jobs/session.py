@@ -26,6 +26,8 @@ _WORKER_ENVIRONMENT = {
 }
 _DRIVER_ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # What still runs in a thread after Ctrl-C would start a cluster anew.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # After the loss of a machine Ray counts on it for up to 20 s, and waits for it so long [s].
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "10",

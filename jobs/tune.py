@@ -13,6 +13,7 @@ from jobs.failures import last_line
 from jobs.placement import place
 from jobs.screen import say
 from jobs.session import silence
+from jobs.side_by_side import side_by_side
 from jobs.train import fitting_info, read_cases, worker_config
 from jobs.train_worker import CHECKPOINTS, Training, config_to_dict
 from jobs.trial import METRIC, run_trial
@@ -141,7 +142,7 @@ def _search(
         ),
     )
     with silence():
-        tuner.fit()
+        side_by_side(Tuner.fit, [tuner], 1)
     storage.delete(state)
     # Hundreds of MB a trial that nobody goes on from; only now does nothing write there any more.
     for trial in trials.read_trials(search):
