@@ -16,9 +16,9 @@ from jobs.command_cluster import doctor, jobs_app, status, submit
 from jobs.command_data import phantoms, shard
 from jobs.command_models import evaluate, export, predict, report
 from jobs.command_train import run, train, tune
+from jobs.failures import storage_line
 from jobs.options import EPILOG
 from lungseg.errors import UserError, WorkError
-from lungseg.storage import UNWRITABLE
 
 _INTERRUPTED = 130
 """What Typer makes of Ctrl-C."""
@@ -61,9 +61,10 @@ def _status(arguments: list[str]) -> int:
         complain(str(error))
         return 1
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        line = storage_line(error)
+        if not line:
             raise
-        complain(f"cannot write {error.filename}: {error.strerror}")
+        complain(line)
         return 1
     except typer.Exit as stop:
         return stop.exit_code

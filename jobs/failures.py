@@ -18,6 +18,19 @@ def last_line(error: BaseException) -> str:
     return lines[-1].strip()
 
 
+def storage_line(error: OSError) -> str:
+    """One line for the user where a storage is the reason; empty where it is not."""
+    where = str(error.filename)
+    if storage.is_url(where):
+        return (
+            f"cannot use {where} ({error.strerror}): check that the bucket exists, and that the "
+            "credentials in the environment of every machine may read and write there"
+        )
+    if error.errno in storage.UNWRITABLE:
+        return f"cannot write {error.filename}: {error.strerror}"
+    return ""
+
+
 def explain(error: BaseException, where: str) -> str:
     """One line for the user on an error of any kind.
 
