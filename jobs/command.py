@@ -60,17 +60,14 @@ def _status(arguments: list[str]) -> int:
     except WorkError as error:
         complain(str(error))
         return 1
-    except OSError as error:
-        line = storage_line(error)
-        if not line:
-            raise
-        complain(line)
-        return 1
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
         return 1
     except Exception as error:
+        if line := storage_line(error):
+            complain(line)
+            return 1
         # The parser's own complaints, whose class Typer keeps to itself.
         if not hasattr(error, "format_message"):
             raise

@@ -10,6 +10,7 @@ import fsspec
 import pytest
 
 from jobs.command import _status
+from jobs.failures import storage_line
 
 pytest.importorskip("s3fs")
 
@@ -84,3 +85,26 @@ def test_a_bucket_that_cannot_be_used_is_one_line(
     s3.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     s3.setenv("AWS_CONFIG_FILE", "/nowhere")
     assert "credentials" in complaint(capsys, "status", RUN)
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("s3://lungs/run/a", "cannot use s3://lungs/run/a (Access Denied): check that the bucket"),
+        ("/shared/run/a", "cannot write /shared/run/a: Access Denied"),
+    ],
+)
+def test_a_storage_that_only_a_task_cannot_use_is_told_too(where: str, told: str) -> None:
+    import ray.data
+
+    def write(row: dict[str, int]) -> dict[str, int]:
+        raise PermissionError(13, "Access Denied", where)
+
+    with pytest.raises(Exception, match="UDF failed") as by_ray_data:
+        ray.data.range(1).map(write).materialize()
+    with pytest.raises(ray.exceptions.RayTaskError) as by_ray:
+        ray.get(ray.remote(write).remote({}))
+    for raised in (by_ray_data, by_ray):
+        assert storage_line(raised.value).startswith(told)
+    assert storage_line(ValueError("no number")) == ""

@@ -47,6 +47,14 @@ def test_parameters_that_look_like_a_setting_are_one() -> None:
     assert set(found) <= set(options._SETTINGS)
 
 
+def test_every_job_is_a_program_of_its_own() -> None:
+    """`python -m jobs.train …`, as `ray job submit` runs it."""
+    verbs = {(verb.callback or len).__name__ for verb in command.app.registered_commands}
+    for verb in verbs - {"submit"}:
+        text = (Path(str(command.__file__)).parent / f"{verb}.py").read_text()
+        assert text.endswith(f'    from jobs.command import main\n\n    main("{verb}")\n')
+
+
 def test_wrong_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "No such command" in refuse(capsys, "segment")
     assert "No such option" in refuse(capsys, "run", "--colour", "blue")
