@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.options import EPILOG, Address, Assignments, Config, Preset
+from jobs.options import Address, Assignments, Config, Preset, settings_of
 from lungseg.errors import UserError
-from lungseg.resolve import resolve
 
 Dashboard = Annotated[
     str | None,
@@ -57,6 +56,7 @@ def submit(
 
 
 def doctor(
+    context: typer.Context,
     storage: Annotated[
         str, typer.Option("--storage", help="Path or URL that every node must reach.")
     ] = "",
@@ -67,17 +67,12 @@ def doctor(
         bool, typer.Option("--json", help="All that is known and all architectures, as JSON.")
     ] = False,
     preset: Preset = None,
-    address: Address = None,
+    compute_address: Address = None,
     config: Config = None,
     assignments: Assignments = None,
 ) -> None:
     """What this machine or a cluster offers, whether its nodes agree, and what to ask of it."""
-    settings = resolve(
-        preset=preset,
-        config=config,
-        assignments=assignments or (),
-        options={"compute.address": address},
-    )
+    settings = settings_of(context)
     from jobs.doctor import examine, tell
     from jobs.session import session
     from lungseg.storage import absolute
@@ -124,12 +119,3 @@ def stop(job: JobId, address: Dashboard = None) -> None:
     from jobs.jobs import stop_job
 
     stop_job(job, address)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Register these verbs with the command."""
-    words = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(context_settings=words)(submit)
-    app.command(epilog=EPILOG)(doctor)
-    app.command()(status)
-    app.add_typer(jobs_app, name="jobs")

@@ -44,3 +44,9 @@ def _written(out: str) -> list[str]:
         for path in storage.list_files(folder)
         if path.rsplit("/", 1)[-1].startswith(f"{stem}.")
     ]
+
+
+if __name__ == "__main__":
+    from jobs.command import main
+
+    main("export")

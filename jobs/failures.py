@@ -7,6 +7,9 @@ import re
 
 from lungseg import storage
 
+_TOLD = re.compile(r"\[Errno (\d+)\] (.+?): '(.+?)'")
+"""An `OSError` as Python writes it."""
+
 
 def last_line(error: BaseException) -> str:
     """The last line of the error at the bottom, that of the first worker where several failed."""
@@ -16,6 +19,23 @@ def last_line(error: BaseException) -> str:
         inner = inner.__cause__
     lines = str(inner).strip().splitlines() or [type(inner).__name__]
     return lines[-1].strip()
+
+
+def storage_line(error: BaseException) -> str:
+    """One line for the user where a storage is the reason, here or in a task; empty for others."""
+    if isinstance(error, OSError) and error.filename:
+        number, reason, where = error.errno, error.strerror, str(error.filename)
+    elif found := _TOLD.search(str(error)):
+        # Ray hands a task's error over as the text of its traceback.
+        number, reason, where = int(found[1]), found[2], found[3]
+    else:
+        return ""
+    if storage.is_url(where):
+        return (
+            f"cannot use {where} ({reason}): check that the bucket exists, and that the "
+            "credentials in the environment of every machine may read and write there"
+        )
+    return f"cannot write {where}: {reason}" if number in storage.UNWRITABLE else ""
 
 
 def explain(error: BaseException, where: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.job_api import connect, explained, get_info
 from jobs.screen import say
+from jobs.submit import COMMAND
 from lungseg.errors import WorkError
 
 _STOP_SECONDS = 30.0
@@ -23,7 +24,7 @@ def list_jobs(address: str | None) -> None:
     for job in sorted(found, key=lambda one: one.start_time or 0):
         say(
             f"{job.submission_id:<32} {job.status!s:<9} {_time(job.start_time)} "
-            f"{_minutes(job):>8}  {job.entrypoint}"
+            f"{_minutes(job):>8}  {_command(job)}"
         )
     if not found:
         say(f"no jobs on {client.get_address()}")
@@ -69,6 +70,12 @@ async def _print(client: Any, job: str) -> None:
     async for text in client.tail_job_logs(job):
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _command(job: Any) -> str:
+    """As its user gave it, where it is one of ours."""
+    line = str(job.entrypoint)
+    return f"lungseg {line.removeprefix(COMMAND)}" if line.startswith(COMMAND) else line
 
 
 def _time(milliseconds: int | None) -> str:

@@ -19,6 +19,9 @@ from jobs.package import source_tree, write_package
 from jobs.screen import note, say
 from lungseg.errors import UserError, WorkError
 
+COMMAND = "cd && exec python -P -m jobs.command "
+"""What comes before the verb in the shell line of a job."""
+
 _LOOK_SECONDS = 5.0
 _PATIENCE_SECONDS = 120.0
 """How long a cluster may be silent before its job counts as lost."""
@@ -84,7 +87,7 @@ def entrypoint(verb: str, words: Sequence[str]) -> str:
     It starts in the home folder of the cluster's user, so that what a relative path names outlives
     the job's own folder, which Ray deletes.
     """
-    return "cd && exec " + shlex.join(["python", "-P", "-m", "jobs.command", verb, *words])
+    return COMMAND + shlex.join([verb, *words])
 
 
 def _send(client: Any, job: str, verb: str, words: Sequence[str]) -> None:

@@ -24,8 +24,8 @@ def say_waiting(name: str, wanted: str) -> None:
         if there.get(kind)
     )
     say(
-        f"         {name}: not begun after {PATIENCE:g} s, it waits for {wanted}: the cluster has "
-        f"{told} free"
+        f"         {name}: not begun after {PATIENCE:g} s; it needs {wanted}, the cluster has "
+        f"{told} free now"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import ValidationError
@@ -157,6 +158,12 @@ def _given(
 
 def _validated(content: dict[str, Any]) -> Settings:
     try:
-        return Settings.model_validate(content)
+        settings = Settings.model_validate(content)
     except ValidationError as error:
         raise UserError(_explain(error)) from error
+    if urlsplit(settings.train.mlflow).password is not None:
+        raise UserError(
+            "the password in train.mlflow would stand in the run's folder: put it into "
+            "MLFLOW_TRACKING_PASSWORD, and the name into MLFLOW_TRACKING_USERNAME, on every machine"
+        )
+    return settings

@@ -57,7 +57,7 @@ def remote(path: str) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
 
     Raises:
         UserError: fsspec knows no such address, or needs a package that is not installed.
-        OSError: also for what the packages of the storages raise of their own.
+        OSError: also for what the packages of the storages raise of their own; it names the URL.
     """
     try:
         # A cached listing would not know what other processes have written since.
@@ -66,12 +66,16 @@ def remote(path: str) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
         raise UserError(f"cannot reach {path}: {error}") from error
     try:
         yield filesystem, inner
-    except (OSError, UserError):
+    except UserError:
         raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file or bucket", path) from error
     except Exception as error:
-        number = _HTTP.get(getattr(error, "status", 0), errno.EIO)
+        number = _HTTP.get(getattr(error, "status", 0), getattr(error, "errno", None))
+        if isinstance(error, PermissionError):
+            number = errno.EACCES
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise OSError(number, reason, path) from error
+        raise OSError(number or errno.EIO, reason, path) from error
 
 
 def exists(path: str) -> bool:

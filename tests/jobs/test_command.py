@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from jobs import command
+from jobs import command, options
 from jobs.command import _status
 
 SMALL = ["--set", "data.size=32", "--set", "data.phantoms=20", "--set", "data.phantom_size=64"]
@@ -34,6 +35,26 @@ def test_help_tells_every_option(verb: str, capsys: pytest.CaptureFixture[str]) 
         assert "[px]" in told
 
 
+def test_parameters_that_look_like_a_setting_are_one() -> None:
+    sections = {name.partition(".")[0] for name in options._SETTINGS.values() if "." in name}
+    found = [
+        name
+        for verb in command.app.registered_commands
+        for name in inspect.signature(verb.callback or (lambda: None)).parameters
+        if name.partition("_")[0] in sections and "_" in name
+    ]
+    assert len(found) > 30
+    assert set(found) <= set(options._SETTINGS)
+
+
+def test_every_job_is_a_program_of_its_own() -> None:
+    """`python -m jobs.train …`, as `ray job submit` runs it."""
+    verbs = {(verb.callback or len).__name__ for verb in command.app.registered_commands}
+    for verb in verbs - {"submit"}:
+        text = (Path(str(command.__file__)).parent / f"{verb}.py").read_text()
+        assert text.endswith(f'    from jobs.command import main\n\n    main("{verb}")\n')
+
+
 def test_wrong_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "No such command" in refuse(capsys, "segment")
     assert "No such option" in refuse(capsys, "run", "--colour", "blue")
@@ -54,7 +75,7 @@ def test_an_interrupt_is_one_line(
     def interrupted(**_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "resolve", interrupted)
+    monkeypatch.setattr(options, "resolve", interrupted)
     assert _status(["shard", "--out", "nowhere"]) == 1
     assert capsys.readouterr().err == "lungseg: stopped; the same command goes on from here\n"
 

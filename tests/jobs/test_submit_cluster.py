@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -198,6 +199,7 @@ def test_a_killed_job_is_submitted_again_and_a_wrong_one_is_not(head: Head) -> N
     done = head.lungseg("jobs", "list")
     states = [line.split()[1] for line in done.stdout.splitlines()]
     assert states == ["FAILED", "SUCCEEDED", "FAILED"]
+    assert done.stdout.count(f"  lungseg phantoms --cases 4 --size 64 --out {out}") == 3
     assert TOKEN not in done.stdout
 
 
@@ -217,38 +219,62 @@ def kill_once(text: str) -> None:
         time.sleep(0.05)
 
 
-def test_left_jobs_are_listed_read_and_stopped(head: Head) -> None:
-    many = ("phantoms", "--cases", "100000", "--out", str(head.folder / "many"))
-    done = head.lungseg("submit", *many, "--no-wait")
-    assert done.returncode == 0, done.stderr
-    job = done.stdout.strip()
-    assert job.startswith("lungseg-phantoms-")
-    done = head.lungseg("jobs", "stop", job)
-    assert done.returncode == 0, done.stderr
-    assert f"{job}: STOPPED" in done.stdout
-    assert head.lungseg("jobs", "logs", job).returncode == 0
-    assert "had ended: STOPPED" in head.lungseg("jobs", "stop", job).stdout
+MANY = ("phantoms", "--cases", "100000", "--out")
 
 
-def test_ctrl_c_leaves_the_job_and_ray_submits_the_modules_too(head: Head) -> None:
-    many = ("phantoms", "--cases", "100000", "--out", str(head.folder / "left"))
+@contextlib.contextmanager
+def interrupted(head: Head, out: str, stdin: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A job that would take hours, and the process that follows it, which got a Ctrl-C."""
+    words = [*MANY, str(head.folder / out), "--address", head.address]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jobs.command", "submit", *many, "--address", head.address],
+        [sys.executable, "-m", "jobs.command", "submit", *words],
         env=head.environment,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stderr is not None
-    job = process.stderr.readline().split()[1]
-    assert job.startswith("lungseg-phantoms-")
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
+    try:
+        assert process.stderr is not None
+        job = process.stderr.readline().split()[1]
+        assert job.startswith("lungseg-phantoms-")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        yield job, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_ctrl_c_leaves_a_job_which_is_then_stopped(head: Head) -> None:
+    with interrupted(head, "left", subprocess.DEVNULL) as (job, process):
+        _, told = process.communicate(timeout=30)
     assert process.returncode == 1
     assert f"{job} runs on" in told
     assert f"`lungseg jobs stop {job}`" in told
-    assert head.lungseg("jobs", "stop", job).returncode == 0
+    done = head.lungseg("jobs", "stop", job)
+    assert done.returncode == 0, done.stderr
+    assert f"{job}: STOPPED" in done.stdout
+    assert "had ended: STOPPED" in head.lungseg("jobs", "stop", job).stdout
+
+
+def test_ctrl_c_stops_a_job_where_somebody_says_so(head: Head) -> None:
+    keyboard, terminal = pty.openpty()
+    with interrupted(head, "stopped", terminal) as (job, process):
+        os.write(keyboard, b"s\n")
+        asked, told = process.communicate(timeout=30)
+    os.close(keyboard)
+    os.close(terminal)
+    assert process.returncode == 1
+    assert f"{job} runs on. [l]eave it, or [s]top it?" in asked
+    assert f"{job} is being stopped" in told
+
+
+def test_jobs_are_followed_later_and_ray_submits_the_modules_too(head: Head) -> None:
+    done = head.lungseg("submit", *PHANTOMS, str(head.folder / "later"), "--no-wait")
+    assert done.returncode == 0, done.stderr
+    job = done.stdout.strip()
+    assert f"`lungseg jobs logs {job}` shows its log" in done.stderr
     ray = str(Path(sys.executable).parent / "ray")
     module = ("python", "-m", "jobs.phantoms", "--cases", "2", "--out")
     done = subprocess.run(
@@ -264,3 +290,6 @@ def test_ctrl_c_leaves_the_job_and_ray_submits_the_modules_too(head: Head) -> No
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (head.folder / "by-ray" / "manifest.csv").exists()
+    done = head.lungseg("jobs", "logs", job, "--follow")
+    assert done.returncode == 0, done.stderr
+    assert "4 phantoms in" in done.stdout

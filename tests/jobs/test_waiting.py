@@ -36,14 +36,14 @@ def test_a_training_says_what_it_waits_for(
     other = ray.remote(num_cpus=2)(OtherWork).remote()
     with ThreadPoolExecutor(1) as pool:
         training, told, deadline = pool.submit(_status, command), "", time.monotonic() + 60
-        while "waits" not in told and time.monotonic() < deadline:
+        while "it needs" not in told and time.monotonic() < deadline:
             time.sleep(0.1)
             told += capsys.readouterr().out
-        assert "it waits for 1 worker of 2 CPUs each: the cluster has 0 of 2 CPUs free" in told
+        assert "it needs 1 worker of 2 CPUs each, the cluster has 0 of 2 CPUs free now" in told
         assert not training.done()
         ray.kill(other)
         assert training.result() == 0
-    assert "waits" not in capsys.readouterr().out
+    assert "it needs" not in capsys.readouterr().out
     assert read_starts(str(model)) == [1]
     assert json.loads((model / "segmenter.json").read_text())["training"]["epochs"] == 1
 
@@ -56,4 +56,4 @@ def test_what_has_begun_says_nothing(
         with waiting.told_if_waiting("unet", "1 CPU", lambda begun=begun: begun):
             time.sleep(0.5)
         told = capsys.readouterr().out
-        assert ("it waits for 1 CPU: the cluster has" in told) != begun
+        assert ("it needs 1 CPU, the cluster has" in told) != begun

@@ -49,6 +49,13 @@ def test_wrong_settings_are_one_clear_line(assignment: str, message: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_no_password_goes_into_the_settings() -> None:
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_PASSWORD") as caught:
+        resolve(assignments=["train.mlflow=https://me:swordfish@host"])
+    assert "swordfish" not in str(caught.value)
+    assert resolve(assignments=["train.mlflow=https://me@host:5000"]).train.mlflow
+
+
 def test_unknown_preset_and_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="quick, full, literature"):
         resolve(preset="fast")

@@ -125,6 +125,24 @@ def test_errors_of_a_storage_of_its_own_kind_are_os_errors(
     assert type(raised.value) is error
 
 
+@pytest.mark.parametrize(
+    ("raised", "error", "told"),
+    [
+        (PermissionError("Forbidden"), PermissionError, "Forbidden"),
+        (FileNotFoundError("a"), FileNotFoundError, "no such file or bucket"),
+    ],
+)
+def test_errors_without_a_number_get_one_and_name_the_address(
+    monkeypatch: pytest.MonkeyPatch, raised: OSError, error: type[OSError], told: str
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise raised
+
+    monkeypatch.setattr("fsspec.implementations.memory.MemoryFileSystem.cat_file", refuse)
+    with pytest.raises(error, match=f"Errno [0-9]+. {told}: 'memory://a'"):
+        storage.read_bytes("memory://a")
+
+
 def test_what_a_killed_write_left_is_deleted(tmp_path: Path) -> None:
     for name in ("a.png", ".a.png.0123abcd.tmp", "masks/.b.png.89abcdef.tmp", ".mine.tmp"):
         storage.write_text(str(tmp_path / name), name)
