@@ -6,6 +6,7 @@ TensorFlow and Ray are imported by the verbs that need them, so that `--help` is
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -46,7 +47,13 @@ app.add_typer(jobs_app, name="jobs")
 
 def main(*verb: str) -> None:
     """Run the command, or one verb of it; every known failure is one line on standard error."""
-    sys.exit(_status([*verb, *sys.argv[1:]]))
+    status = _status([*verb, *sys.argv[1:]])
+    if status == _INTERRUPTED:
+        # Python would wait for the threads that still ask Ray for something.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)
+    sys.exit(status)
 
 
 def _status(arguments: list[str]) -> int:
@@ -75,7 +82,6 @@ def _status(arguments: list[str]) -> int:
         return 2
     if status == _INTERRUPTED:
         complain("stopped; the same command goes on from here")
-        return 1
     return status if isinstance(status, int) else 0
 
 

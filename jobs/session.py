@@ -103,6 +103,9 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         yield
     finally:
         ray.shutdown()
+        # A thread that Ctrl-C left behind may still keep standard error away.
+        with _LOCK:
+            _LOUD_AGAIN.close()
 
 
 def _quiet() -> None:

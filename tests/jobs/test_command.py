@@ -76,7 +76,7 @@ def test_an_interrupt_is_one_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(options, "resolve", interrupted)
-    assert _status(["shard", "--out", "nowhere"]) == 1
+    assert _status(["shard", "--out", "nowhere"]) == 130
     assert capsys.readouterr().err == "lungseg: stopped; the same command goes on from here\n"
 
 
