@@ -15,8 +15,10 @@ from jobs.screen import log_as
 from lungseg.errors import UserError
 from lungseg.settings import ComputeSettings
 
+# Ray Data would start 32 processes for each reading of shards; one reads 128 files at a time.
+_READERS = {"RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1"}
 # Quiet TensorFlow in the workers; a report a second apart instead of two (it is a barrier).
-_WORKER_ENVIRONMENT = {
+_WORKER_ENVIRONMENT = _READERS | {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",
     # How long a trial that was stopped may take to leave its process to the next one.
@@ -24,7 +26,7 @@ _WORKER_ENVIRONMENT = {
     # Trials are given absolute paths.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
-_DRIVER_ENVIRONMENT = {
+_DRIVER_ENVIRONMENT = _READERS | {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     # What still runs in a thread after Ctrl-C would start a cluster anew.
     "RAY_ENABLE_AUTO_CONNECT": "0",
