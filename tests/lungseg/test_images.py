@@ -251,6 +251,13 @@ def test_png_with_a_false_line_or_missing_lines_is_rejected(filters: int) -> Non
         images.decode(png((b"IDAT", zlib.compress(lines.tobytes()))), "a.png")
 
 
+@pytest.mark.parametrize("tail", [b"\x60\x82", b"\0" * 4, b"words after the end"])
+def test_what_follows_the_end_of_a_png_is_ignored(tail: bytes) -> None:
+    for image in (Image.fromarray(RAMP), Image.fromarray(RAMP).convert("RGB")):
+        pixels = images.decode(encoded(image, "PNG") + tail, "a.png").pixels
+        np.testing.assert_array_equal(pixels, RAMP)
+
+
 def test_png_without_pixels_is_rejected() -> None:
     with pytest.raises(RejectedCase, match="no pixels"):
         images.decode(png(), "a.png")
