@@ -24,7 +24,7 @@ class Case:
     masks: tuple[str, ...] = ()
     """Mask files, joined by OR (left and right lung); a `.json` is a Darwin polygon file."""
     mask_rle: tuple[str, ...] = ()
-    """Or masks as run lengths at the image's own size, joined by OR (see `lungseg.rle`)."""
+    """Or run lengths (`lungseg.rle`, packed or not) at the image's own size, joined by OR."""
     mask_size: tuple[int, int] | None = None
     """Height and width the run lengths were made for, where the data set tells it."""
     mask_resize: bool = False

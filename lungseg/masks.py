@@ -15,6 +15,7 @@ from lungseg.images.radiograph import check_mask_size
 from lungseg.opencv import cv2
 
 _THRESHOLD = 127
+_WHITE_16, _STEP_16 = 65535, 257
 _FEW_LEVELS = 5
 _NEAR = 32
 _NEAR_SHARE = 0.95
@@ -54,11 +55,13 @@ def read_mask(case: Case, height: int, width: int) -> np.ndarray:
 def binarise(raw: np.ndarray) -> np.ndarray:
     """Lung pixels of a decoded mask image, after looking at the values it holds.
 
-    Two values of which one is 0: lung is the other. More: they must be a few, or lie near 0 and
-    255 as JPEG leaves them, and lung is > 127. Of colours the largest channel counts.
+    Two values of which one is 0: lung is the other. More: they must be a few, or lie near black and
+    white as JPEG and smoothing leave them, and lung is above the middle. Of colours, palettes too,
+    the largest channel counts.
 
     Args:
-        raw: (H, W) or (H, W, C) of any type, alpha (the fourth channel) ignored.
+        raw: (H, W) or (H, W, C) of any type, alpha (the fourth channel) ignored. White is 255, but
+            65535 where there are larger values and 1 for floating ones that are not.
 
     Returns:
         bool (H, W).
@@ -67,6 +70,8 @@ def binarise(raw: np.ndarray) -> np.ndarray:
         RejectedCase: the values are a photograph's, or labels that do not tell what is lung.
     """
     grey = raw if raw.ndim == 2 else raw[:, :, :3].max(axis=2)
+    if grey.dtype.kind == "f":
+        grey = np.nan_to_num(grey, posinf=0, neginf=0)
     lung = np.asarray(grey > 0)
     size = np.count_nonzero(lung)
     # Most masks, and ten times as fast as counting every value.
@@ -75,6 +80,10 @@ def binarise(raw: np.ndarray) -> np.ndarray:
     values, counts = _levels(grey)
     if values[-1] == 0:
         return lung
+    if grey.dtype.kind == "f" and values[-1] <= 1:
+        grey, values = grey * 255, values * 255
+    elif 255 < values[-1] <= _WHITE_16:
+        grey, values = grey // _STEP_16, values // _STEP_16
     if values[-1] <= _THRESHOLD and len(values) <= _FEW_LEVELS:
         raise RejectedCase(
             f"the mask has the values {', '.join(f'{value:g}' for value in values)}, "

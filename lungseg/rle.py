@@ -2,19 +2,27 @@
 
 The text "start length start length …" lists the runs of lung pixels of the mask read row by row;
 starts are absolute and count from 1. (CheXmask, Gaggion et al. 2024, Scientific Data 11:511.)
+
+A data set's masks wait in the memory of one process until they are dealt out: `pack` makes a sixth
+of such a text.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+import zlib
 
 import numpy as np
 
 from lungseg.errors import RejectedCase
 
-_DIGITS = 12
+_NUMBERS = re.compile(r"[0-9 \t\r\n]*")
+_TOO_LARGE = re.compile(r"[0-9]{13}")
 """No image has that many pixels; more would not fit the arithmetic."""
-_NUMBERS = re.compile(r"[\d\s]*")
+_PACKED = "~"
+_MOST_BYTES = 64_000_000
+_LARGEST = 2**31 - 1
 
 
 def encode(mask: np.ndarray) -> str:
@@ -36,8 +44,24 @@ def encode(mask: np.ndarray) -> str:
     return " ".join(map(str, pairs.ravel().tolist()))
 
 
+def pack(text: str) -> str:
+    """The same run lengths in about a sixth of the memory, for `decode`.
+
+    They are kept as differences from run to run, deflated, in base 85 after a "~".
+
+    Raises:
+        RejectedCase: the text is not pairs of whole numbers.
+    """
+    runs = _parse(text)
+    if runs.size and runs.max() > _LARGEST:
+        return text  # `decode` will say what is wrong with it
+    steps = np.diff(runs, axis=0, prepend=np.zeros((1, 2), np.int64))
+    planes = np.ascontiguousarray(steps.T, "<i4").tobytes()
+    return _PACKED + base64.b85encode(zlib.compress(planes, 1)).decode("ascii")
+
+
 def decode(text: str, height: int, width: int) -> np.ndarray:
-    """Mask of a text of run lengths.
+    """Mask of a text of run lengths, packed or not.
 
     Returns:
         bool (height, width).
@@ -45,19 +69,37 @@ def decode(text: str, height: int, width: int) -> np.ndarray:
     Raises:
         RejectedCase: the text is not pairs of whole numbers, or a run leaves the image.
     """
-    if not _NUMBERS.fullmatch(text):
-        raise RejectedCase("the run-length mask is not a list of whole numbers")
-    words = text.split()
-    if any(len(word) > _DIGITS for word in words):
-        raise RejectedCase(f"the run-length mask leaves its image of {width}×{height} pixels")
-    numbers = np.array(words, np.int64)
-    if numbers.size % 2:
-        raise RejectedCase(f"the run-length mask has {numbers.size} numbers, not pairs")
-    starts, lengths = numbers[::2] - 1, numbers[1::2]
+    runs = _unpack(text) if text.startswith(_PACKED) else _parse(text)
+    starts, lengths = runs[:, 0] - 1, runs[:, 1]
     ends = starts + lengths
-    if numbers.size and (starts.min() < 0 or lengths.min() < 1 or ends.max() > height * width):
+    if runs.size and (starts.min() < 0 or lengths.min() < 1 or ends.max() > height * width):
         raise RejectedCase(f"the run-length mask leaves its image of {width}×{height} pixels")
     steps = np.zeros(height * width + 1, np.int32)
     np.add.at(steps, starts, 1)
     np.add.at(steps, ends, -1)
     return (np.cumsum(steps[:-1]) > 0).reshape(height, width)
+
+
+def _parse(text: str) -> np.ndarray:
+    """Start and length of each run, int64 (N, 2)."""
+    if not _NUMBERS.fullmatch(text):
+        raise RejectedCase("the run-length mask is not a list of whole numbers")
+    if _TOO_LARGE.search(text):
+        raise RejectedCase("the run-length mask has numbers larger than any image")
+    numbers = np.fromstring(text, np.int64, sep=" ") if text.strip() else np.zeros(0, np.int64)
+    if numbers.size % 2:
+        raise RejectedCase(f"the run-length mask has {numbers.size} numbers, not pairs")
+    return numbers.reshape(-1, 2)
+
+
+def _unpack(text: str) -> np.ndarray:
+    try:
+        packed = base64.b85decode(text.removeprefix(_PACKED))
+        inflater = zlib.decompressobj()
+        planes = inflater.decompress(packed, _MOST_BYTES)
+        if not inflater.eof:
+            raise ValueError("cut short")
+        steps = np.frombuffer(planes, "<i4").reshape(2, -1).T
+    except (ValueError, zlib.error) as error:
+        raise RejectedCase("the packed run-length mask is damaged") from error
+    return steps.astype(np.int64).cumsum(axis=0)

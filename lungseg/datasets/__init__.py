@@ -43,7 +43,8 @@ LAYOUTS: dict[str, Layout] = {
 """In the order in which they are tried."""
 
 _SPEAK_FOR_ALL = ("chexmask", "manifest")
-_DEPTH = 2
+_DEPTH = 4
+_MOST_FOLDERS = 100
 
 __all__ = ["LAYOUTS", "Found", "find_cases"]
 
@@ -101,7 +102,8 @@ def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
 def _recognise(path: str, depth: int) -> list[tuple[str, str]]:
     """(path, layout) of the data sets in a folder, or else of those in the folders below it.
 
-    Several published sets may share a folder; a list speaks for the whole folder.
+    Several published sets may share a folder; a list speaks for the whole folder. Archives unpack
+    into folders within folders, so it goes some way down, but not below a folder a patient.
     """
     names = [name for name, layout in LAYOUTS.items() if layout.recognise(path)]
     whole = next((name for name in names if name in _SPEAK_FOR_ALL), None)
@@ -111,7 +113,9 @@ def _recognise(path: str, depth: int) -> list[tuple[str, str]]:
         names = [name for name in names if name != "pairs"]
     if names or depth == 0:
         return [(path, name) for name in names]
-    return [found for sub in storage.list_folders(path) for found in _recognise(sub, depth - 1)]
+    below = storage.list_folders(path)
+    depth = depth - 1 if len(below) <= _MOST_FOLDERS else 0
+    return [found for sub in below for found in _recognise(sub, depth)]
 
 
 def _unique(cases: Iterable[Case]) -> tuple[list[Case], list[tuple[str, str]]]:

@@ -1,12 +1,15 @@
 """V7's COVID-19 X-ray data set, or any other in Darwin JSON v1: lungs drawn as polygons.
 
-As darwin-py lays it out: `images/` beside `releases/NAME/annotations/*.json` or `annotations/`.
+As darwin-py lays it out: `images/` beside `releases/NAME/annotations/*.json` or `annotations/`,
+both with the data set's own folders in them if it has any.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +17,7 @@ import numpy as np
 from lungseg import storage
 from lungseg.case import Case
 from lungseg.datasets.found import Found
-from lungseg.datasets.names import base, child, is_image, stem
+from lungseg.datasets.names import base, child, is_image, key, stem
 from lungseg.errors import RejectedCase, UserError
 from lungseg.images.decode import read_limited
 from lungseg.images.radiograph import check_mask_size
@@ -45,30 +48,62 @@ def find(folder: str) -> Found:
     annotations, images = _annotations(folder), child(folder, "images")
     if annotations is None or images is None:
         raise UserError(f"{folder} holds no images/ and annotations/ with Darwin JSON files")
-    files = filter(is_image, storage.list_files(images, recursive=True))
-    image_of = {base(path): path for path in files}
+    files = [path for path in storage.list_files(images, recursive=True) if is_image(path)]
+    named: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        named[base(path)].append(path)
+    repeated = {name for name, count in Counter(map(stem, files)).items() if count > 1}
     cases, unmatched, used = [], [], set()
-    for path in storage.list_files(annotations, ".json"):
+    for path in storage.list_files(annotations, ".json", recursive=True):
         try:
             document = _parse(read_limited(path, _MOST_BYTES))
-            names = [document["image"].get(key) for key in ("filename", "original_filename")]
-            drawn = bool(_lungs(document))
-        except (OSError, RejectedCase, *_WRONG):
+            image = _image(document, named, images, _folder(path, annotations))
+            if _lungs(document):
+                case_id = key(image, images) if stem(image) in repeated else stem(image)
+                cases.append(_case(document, image, path, case_id))
+            else:
+                reason = "no lung is drawn on it (V7 leaves out lateral views and CT)"
+                unmatched.append((image, reason))
+            used.add(image)
+        except RejectedCase as error:
+            unmatched.append((path, str(error)))
+        except (OSError, *_WRONG):
             unmatched.append((path, "no Darwin JSON v1 file"))
-            continue
-        image = next((image_of[name] for name in names if name in image_of), None)
-        if image is None:
-            unmatched.append((path, f"its image {names[0]} is not in images"))
-            continue
-        used.add(image)
-        if drawn:
-            cases.append(_case(document, image, path))
-        else:
-            unmatched.append((image, "no lung is drawn on it (V7 leaves out lateral views and CT)"))
-    unmatched += [
-        (path, "no annotation names this image") for path in image_of.values() if path not in used
-    ]
+    unmatched += [(path, "no annotation names this image") for path in files if path not in used]
     return Found(tuple(cases), tuple(unmatched))
+
+
+def _image(
+    document: dict[str, Any], named: Mapping[str, list[str]], images: str, beside: str
+) -> str:
+    """The image of an annotation file; of several of one name, the one in the folder that is told.
+
+    Args:
+        document: of the annotation file.
+        named: images by their file name.
+        images: folder of the images.
+        beside: folder of the annotation file below that of all annotations, "" for itself.
+
+    Raises:
+        RejectedCase: there is none, or it cannot be told which one it is.
+    """
+    stated = document["image"]
+    names = [str(stated[name]) for name in ("filename", "original_filename") if name in stated]
+    candidates = next((named[name] for name in names if name in named), [])
+    if not candidates:
+        raise RejectedCase(f"its image {', '.join(names[:1])} is not in images")
+    if len(candidates) == 1:
+        return candidates[0]
+    told = str(stated.get("path") or "").strip("/") or beside
+    right = [path for path in candidates if _folder(path, images) == told]
+    if len(right) != 1:
+        raise RejectedCase(f"{len(candidates)} images are named {base(candidates[0])}")
+    return right[0]
+
+
+def _folder(path: str, root: str) -> str:
+    """Path of a file's folder below a root, "" for the root itself."""
+    return path[len(root) :].strip("/").rpartition("/")[0]
 
 
 def draw_lungs(data: bytes, height: int, width: int) -> np.ndarray:
@@ -140,12 +175,12 @@ def _corners(path: list[dict[str, Any]]) -> np.ndarray:
     return corners.round().astype(np.int32)
 
 
-def _case(document: dict[str, Any], image: str, annotation: str) -> Case:
+def _case(document: dict[str, Any], image: str, annotation: str, case_id: str) -> Case:
     tags = [str(entry["name"]) for entry in document["annotations"] if "tag" in entry]
     patient = _PATIENT.match(base(image))
     source = str(document.get("dataset") or _V7)
     return Case(
-        case_id=stem(image),
+        case_id=case_id,
         image=image,
         masks=(annotation,),
         patient_id=patient[0] if patient else "",
@@ -159,6 +194,6 @@ def _annotations(folder: str) -> str | None:
     releases = storage.list_folders(storage.join(folder, "releases"))
     for where in (folder, *releases):
         path = child(where, "annotations")
-        if path and storage.list_files(path, ".json"):
+        if path and storage.list_files(path, ".json", recursive=True):
             return path
     return None

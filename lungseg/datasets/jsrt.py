@@ -70,8 +70,9 @@ def find(folder: str) -> Found:
 
 
 def _folds(folder: str) -> list[str]:
-    """`fold1` and `fold2`, in the folder or one below it (SCR unpacks to `scratch`)."""
-    for where in (folder, *storage.list_folders(folder)):
+    """`fold1` and `fold2`, in the folder or up to two below it (SCR unpacks to `scratch`)."""
+    below = storage.list_folders(folder)
+    for where in (folder, *below, *(sub for path in below for sub in storage.list_folders(path))):
         folds = [path for name in ("fold1", "fold2") if (path := child(where, name))]
         if folds:
             return folds

@@ -11,6 +11,7 @@ import csv
 import gzip
 import io
 import math
+import zlib
 from typing import Any
 
 from lungseg import storage
@@ -19,8 +20,10 @@ from lungseg.datasets import facts
 from lungseg.datasets.found import Found
 from lungseg.datasets.names import base, stem
 from lungseg.errors import UserError
+from lungseg.images.radiograph import is_spacing
 
 _NAMES = ("manifest.csv", "manifest.parquet")
+_MOST_BYTES = 1_000_000_000
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 
 
@@ -71,13 +74,25 @@ def read_rows(path: str) -> list[dict[str, str]]:
 
             rows: list[dict[Any, Any]] = pq.read_table(io.BytesIO(data)).to_pylist()
         else:
-            text = gzip.decompress(data) if path.lower().endswith(".gz") else data
+            text = _unpacked(data) if path.lower().endswith(".gz") else data
             rows = _parse_csv(text.decode("utf-8-sig"))
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    except (OSError, ValueError, EOFError, NotImplementedError, csv.Error, zlib.error) as error:
+        raise UserError(f"{path} cannot be read: {_line(error)}") from error
     return [
         {str(name).strip().lower(): _text(value) for name, value in row.items()} for row in rows
     ]
+
+
+def _unpacked(data: bytes) -> bytes:
+    with gzip.open(io.BytesIO(data)) as stream:
+        text = stream.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"it unpacks to more than {_MOST_BYTES // 1_000_000} MB")
+    return text
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _parse_csv(text: str) -> list[dict[Any, Any]]:
@@ -132,7 +147,7 @@ def _spacing(row: dict[str, str], where: str) -> tuple[float, float] | None:
         spacing = float(texts[0]), float(texts[1])
     except ValueError:
         spacing = (0.0, 0.0)
-    if not min(spacing) > 0:
+    if not is_spacing(spacing):
         raise UserError(f"{where}: spacing_row and spacing_column must be mm above 0, not {texts}")
     return spacing
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from lungseg import storage
 
@@ -22,6 +23,8 @@ IMAGE_SUFFIXES = (
 )
 """Endings of image files; none at all is usual for DICOM."""
 
+_NUMBER = re.compile(r"\.\d+")
+
 
 def base(path: str) -> str:
     """The last part of a path."""
@@ -30,21 +33,36 @@ def base(path: str) -> str:
 
 def stem(path: str) -> str:
     """The last part of a path without its ending."""
-    return os.path.splitext(base(path))[0]
+    return split_ending(base(path))[0]
+
+
+def split_ending(path: str) -> tuple[str, str]:
+    """The path without its ending, and the ending.
+
+    A number is none: DICOM files are often named by their UID, "1.2.840.113619.2.55".
+    """
+    name, ending = os.path.splitext(path)
+    return (path, "") if _NUMBER.fullmatch(ending) else (name, ending)
 
 
 def is_image(path: str) -> bool:
     """Whether a file is an image by its name."""
-    return os.path.splitext(base(path))[1].lower() in IMAGE_SUFFIXES
+    return split_ending(base(path))[1].lower() in IMAGE_SUFFIXES
 
 
 def key(path: str, folder: str) -> str:
     """Path below the folder without its ending, the folders joined by "_"."""
-    below = os.path.splitext(path)[0][len(folder.rstrip("/")) + 1 :]
+    below = split_ending(path)[0][len(folder.rstrip("/")) + 1 :]
     return below.replace("/", "_")
 
 
 def child(folder: str, name: str) -> str | None:
     """Path of the folder of this name in a folder, None where there is none."""
     path = storage.join(folder, name)
-    return path if storage.is_folder(path) else None
+    return innermost(path) if storage.is_folder(path) else None
+
+
+def innermost(folder: str) -> str:
+    """The folder, or that of its own name in it: archives often unpack so ("mask/mask/")."""
+    inner = storage.join(folder, base(folder))
+    return innermost(inner) if storage.is_folder(inner) else folder

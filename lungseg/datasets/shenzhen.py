@@ -5,16 +5,17 @@ from __future__ import annotations
 from lungseg import storage
 from lungseg.case import Case
 from lungseg.datasets.found import Found
-from lungseg.datasets.names import child, is_image, stem
+from lungseg.datasets.names import base, child, is_image, stem
 from lungseg.datasets.readings import finding, index_readings, read_reading
 from lungseg.errors import UserError
 
 SOURCE = "Shenzhen"
 MASK_SUFFIX = "_mask"
+_FOLDER = "ChinaSet_AllFiles"
 
 
 def recognise(folder: str) -> bool:
-    """Whether it holds `ChinaSet_AllFiles` (the folder `mask` lies beside it or in it)."""
+    """Whether it is `ChinaSet_AllFiles` or holds it (the folder `mask` lies beside it or in it)."""
     return _images(folder) is not None
 
 
@@ -74,5 +75,5 @@ def shenzhen_case(image: str, mask: str, readings: dict[str, str]) -> Case:
 
 
 def _images(folder: str) -> str | None:
-    root = child(folder, "ChinaSet_AllFiles")
+    root = folder if base(folder) == _FOLDER else child(folder, _FOLDER)
     return root if root and child(root, "CXR_png") else None

@@ -41,7 +41,13 @@ def decode(data: bytes, name: str) -> Radiograph:
         RejectedCase: the only error; its message is a sentence for `rejected.csv`.
     """
     lowered = name.lower()
-    if _is_dicom(data) or (lowered.endswith(_DICOM_SUFFIXES) and not _is_picture(data)):
+    # A JSRT film whose first pixel is 2048 begins as a DICOM file without preamble.
+    is_jsrt = lowered.endswith(jsrt.SUFFIX) and len(data) == jsrt.FILE_BYTES
+    if (
+        _has_preamble(data)
+        or (_lacks_preamble(data) and not is_jsrt)
+        or (lowered.endswith(_DICOM_SUFFIXES) and not _is_picture(data))
+    ):
         from lungseg.images.dicom import decode_dicom  # pydicom is slow to import
 
         return decode_dicom(data)
@@ -90,9 +96,13 @@ def read_limited(path: str, most: int = MAX_FILE_BYTES) -> bytes:
     return storage.read_bytes(path)
 
 
-def _is_dicom(data: bytes) -> bool:
-    """By the preamble, or by group 0008, with which old files without preamble begin."""
-    return data[128:132] == b"DICM" or data.startswith(b"\x08\x00")
+def _has_preamble(data: bytes) -> bool:
+    return data[128:132] == b"DICM"
+
+
+def _lacks_preamble(data: bytes) -> bool:
+    """Whether it begins with group 0008, as old DICOM files without preamble do."""
+    return data.startswith(b"\x08\x00")
 
 
 def _is_picture(data: bytes) -> bool:

@@ -19,7 +19,7 @@ from lungseg.images import codecs, dicom_window
 from lungseg.images.codestream import check_stream
 from lungseg.images.dicom_file import read_dataset
 from lungseg.images.intensity import to_grey, to_uint8
-from lungseg.images.radiograph import Radiograph, check_size
+from lungseg.images.radiograph import Radiograph, check_size, is_spacing
 
 # pydicom quotes the values it stumbles over, names of patients among them.
 logging.getLogger("pydicom").propagate = False
@@ -31,6 +31,8 @@ _CLASSES = ("Computed Radiography", "Digital X-Ray", "Secondary Capture", "X-Ray
 _WORKING_BYTES = 5
 _COLOURS = ("Red", "Green", "Blue")
 _GREY = ("MONOCHROME1", "MONOCHROME2")
+_VIEWS = ("AP", "PA", "LL", "RL", "RLD", "LLD", "RLO", "LLO", "LATERAL", "LAT")
+"""Terms of View Position (PS3.3 C.8.11.7) and what some devices write for a lateral."""
 _NO_PATIENT = ("", "0", "anonymous", "anonymized", "anon", "unknown", "none", "na", "n/a")
 
 
@@ -54,7 +56,7 @@ def decode_dicom(data: bytes) -> Radiograph:
                 pixels=_display(dataset),
                 spacing_mm=_spacing(dataset),
                 patient_id=_pseudonym(dataset),
-                view=str(dataset.get("ViewPosition") or "").strip().upper(),
+                view=_view(dataset),
             )
         except RejectedCase:
             raise
@@ -141,9 +143,17 @@ def _without_padding(dataset: pydicom.Dataset, pixels: np.ndarray, inverted: boo
 def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
     for name in ("PixelSpacing", "ImagerPixelSpacing"):
         values = dataset.get(name)
-        if values and len(values) == 2 and min(values) > 0:
-            return float(values[0]), float(values[1])
+        if isinstance(values, pydicom.multival.MultiValue) and len(values) == 2:
+            spacing = float(values[0]), float(values[1])
+            if is_spacing(spacing):
+                return spacing
     return None
+
+
+def _view(dataset: pydicom.Dataset) -> str:
+    """View Position where it is a known term: people write other things there, names too."""
+    view = str(dataset.get("ViewPosition") or "").strip().upper()
+    return view if view in _VIEWS else ""
 
 
 def _pseudonym(dataset: pydicom.Dataset) -> str:

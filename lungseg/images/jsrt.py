@@ -12,6 +12,7 @@ _SIDE = 2048
 _LARGEST = 4095
 _SPACING_MM = 0.175
 SUFFIX = ".img"
+FILE_BYTES = _SIDE * _SIDE * 2
 
 
 def decode_jsrt(data: bytes) -> Radiograph:
@@ -20,10 +21,8 @@ def decode_jsrt(data: bytes) -> Radiograph:
     Raises:
         RejectedCase: the file has not JSRT's size, or holds more than 12 bits.
     """
-    if len(data) != _SIDE * _SIDE * 2:
-        raise RejectedCase(
-            f"the .IMG file has {len(data)} bytes, a JSRT film has {_SIDE * _SIDE * 2}"
-        )
+    if len(data) != FILE_BYTES:
+        raise RejectedCase(f"the .IMG file has {len(data)} bytes, a JSRT film has {FILE_BYTES}")
     stored = np.frombuffer(data, ">u2").reshape(_SIDE, _SIDE).astype(np.uint16)
     if stored.max() > _LARGEST:
         raise RejectedCase("the .IMG file holds more than 12 bits a pixel: it is no JSRT film")

@@ -57,7 +57,7 @@ def decode_png(data: bytes) -> np.ndarray:
         position = end
     if b"IDAT" not in seen:
         raise RejectedCase("the PNG holds no pixels")
-    if len(kept) < len(seen):
+    if len(kept) < len(seen) or position < len(data):
         data = SIGNATURE + b"".join(data[start:end] for start, end in kept)
     pixels = _decode_grey(data) if _is_grey(data) else _decode_any(data)
     if pixels is None:

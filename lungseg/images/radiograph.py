@@ -13,6 +13,8 @@ MAX_PIXELS = 64_000_000
 """The largest film, 35×43 cm scanned at 50 µm, has 60 million."""
 MAX_DECODED_BYTES = 150_000_000
 MAX_FILE_BYTES = 200_000_000
+_SPACINGS_MM = (0.001, 100)
+"""No detector is finer, and no chest fits into fewer pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -26,7 +28,13 @@ class Radiograph:
     patient_id: str = ""
     """Pseudonym of the DICOM patient, "" where the file tells none; never the id itself."""
     view: str = ""
-    """DICOM's View Position, "PA", "AP", "LL", …; "" where the file tells none."""
+    """DICOM's View Position, "PA", "AP", "LL", …; "" where the file tells no known one."""
+
+
+def is_spacing(spacing_mm: tuple[float, float]) -> bool:
+    """Whether pixels can be so far apart, rather than the numbers being a file's nonsense."""
+    low, high = _SPACINGS_MM
+    return all(low <= number <= high for number in spacing_mm)
 
 
 def check_mask_size(mask: tuple[int, int], height: int, width: int) -> None:

@@ -168,6 +168,28 @@ def test_spacing_at_the_patient_goes_before_that_at_the_detector() -> None:
     assert images.decode(dicom(pixels, PixelSpacing=[0, 0]), "a").spacing_mm is None
 
 
+@pytest.mark.parametrize(
+    "spacing",
+    ["nan\\0.1", "0.1\\nan", "inf\\0.1", "-0.1\\0.1", "1e-30\\1", "1e300\\1", "0.1", "a\\b"],
+)
+def test_a_spacing_that_no_film_has_is_passed_over(spacing: str) -> None:
+    film = (RAMP % 251).astype(np.uint8)
+    whole = dicom(film, PixelSpacing=[1234567, 7654321], ImagerPixelSpacing=[0.14, 0.14])
+    text = spacing.ljust(15).encode()
+    decoded = images.decode(whole.replace(b"1234567\\7654321", text), "a")
+    assert decoded.spacing_mm == (0.14, 0.14)
+    np.testing.assert_array_equal(decoded.pixels, film)
+
+
+@pytest.mark.parametrize(
+    ("stated", "view"), [("PA", "PA"), (" ap", "AP"), ("LL", "LL"), ("DOE^JANE PA", ""), ("", "")]
+)
+def test_the_view_is_a_known_term_or_none(stated: str, view: str) -> None:
+    film = dicom((RAMP % 251).astype(np.uint8), ViewPosition="SOME OTHER VIEW")
+    film = film.replace(b"SOME OTHER VIEW", stated.ljust(15).encode())
+    assert images.decode(film, "a").view == view
+
+
 def test_patient_is_a_stable_pseudonym() -> None:
     pixels = RAMP.astype(np.uint16)
     first = images.decode(dicom(pixels), "a").patient_id
@@ -243,7 +265,7 @@ def test_file_without_meta_information() -> None:
     del dataset.file_meta
     dataset.save_as(stream, implicit_vr=True, little_endian=True)
     expected = show(dicom(RAMP.astype(np.uint16)))
-    for name in ("film.dcm", "IM0001"):
+    for name in ("film.dcm", "IM0001", "I0001.IMG"):
         film = images.decode(stream.getvalue(), name)
         np.testing.assert_array_equal(film.pixels, expected)
 

@@ -14,7 +14,7 @@ KINDS = ("crash", "timeout", "oom", "leak")
 
 
 def test_a_short_search_finds_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("atheris", reason="Atheris is not installed (pip install atheris)")
+    pytest.importorskip("atheris", reason="Atheris has no wheel for this machine")
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--seconds", "10", "--corpus", str(tmp_path)],
         capture_output=True,

@@ -158,6 +158,16 @@ def test_jsrt_film_is_big_endian_and_inverted() -> None:
     assert film.spacing_mm == (0.175, 0.175)
 
 
+def test_a_stray_first_pixel_of_a_jsrt_film_changes_no_other() -> None:
+    ramp = np.linspace(300, 3900, 2048).astype(">u2")
+    stored = np.repeat(ramp[None], 2048, axis=0)
+    usual = images.decode(stored.tobytes(), "a.img").pixels
+    for stray in (0, 2048, 4095):
+        stored[0, 0] = stray
+        film = images.decode(stored.tobytes(), "a.img").pixels
+        assert np.abs(film.ravel()[1:] - usual.ravel()[1:].astype(int)).max() <= 1
+
+
 def test_jsrt_film_of_another_size_or_depth_is_rejected() -> None:
     with pytest.raises(RejectedCase, match="1000 bytes"):
         images.decode(b"\1" * 1000, "a.IMG")
@@ -239,6 +249,13 @@ def test_png_with_a_false_line_or_missing_lines_is_rejected(filters: int) -> Non
         lines = lines[:20]
     with pytest.raises(RejectedCase, match="cannot be decompressed"):
         images.decode(png((b"IDAT", zlib.compress(lines.tobytes()))), "a.png")
+
+
+@pytest.mark.parametrize("tail", [b"\x60\x82", b"\0" * 4, b"words after the end"])
+def test_what_follows_the_end_of_a_png_is_ignored(tail: bytes) -> None:
+    for image in (Image.fromarray(RAMP), Image.fromarray(RAMP).convert("RGB")):
+        pixels = images.decode(encoded(image, "PNG") + tail, "a.png").pixels
+        np.testing.assert_array_equal(pixels, RAMP)
 
 
 def test_png_without_pixels_is_rejected() -> None:

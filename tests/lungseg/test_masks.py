@@ -59,6 +59,23 @@ def test_jpeg_noise_and_soft_edges_are_cut_at_127() -> None:
     assert (binarise(values) != BOTH).mean() < 0.01
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.uint16, 255), (np.float32, 1)]
+)
+def test_soft_edges_are_cut_at_the_middle_of_every_type(dtype: type, white: float) -> None:
+    soft = BOTH.astype(np.float64)
+    soft[10, 5:15] = np.linspace(0.02, 0.98, 10)
+    expected = BOTH.copy()
+    expected[10, 5:15] = np.linspace(0.02, 0.98, 10) > 0.5
+    np.testing.assert_array_equal(binarise((soft * white).astype(dtype)), expected)
+
+
+def test_a_mask_without_numbers_in_some_pixels() -> None:
+    values = BOTH.astype(np.float32)
+    values[0, 0], values[0, 1] = np.nan, np.inf
+    np.testing.assert_array_equal(binarise(values), BOTH)
+
+
 def test_labels_and_photographs_are_no_masks() -> None:
     labels = LEFT + 2 * RIGHT.astype(np.uint8)
     with pytest.raises(RejectedCase, match=r"values 0, 1, 2, .* use 0 and 255"):
@@ -66,6 +83,10 @@ def test_labels_and_photographs_are_no_masks() -> None:
     photograph = np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)
     with pytest.raises(RejectedCase, match="256 grey levels"):
         binarise(photograph)
+    with pytest.raises(RejectedCase, match="grey levels"):
+        binarise(photograph.astype(np.uint16) * 257)
+    with pytest.raises(RejectedCase, match="grey levels"):
+        binarise((photograph / 255).astype(np.float32))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])

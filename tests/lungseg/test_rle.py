@@ -50,3 +50,16 @@ def test_nonsense_is_rejected(text: str) -> None:
 def test_any_text_gives_a_mask_or_a_rejection(text: str) -> None:
     with contextlib.suppress(RejectedCase):
         assert rle.decode(text, 5, 7).shape == (5, 7)
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
+def test_packed_run_lengths_are_the_same_mask(mask: np.ndarray) -> None:
+    packed = rle.pack(rle.encode(mask))
+    np.testing.assert_array_equal(rle.decode(packed, *mask.shape), mask)
+
+
+def test_packed_run_lengths_are_checked_too() -> None:
+    packed = rle.pack("1 3 9 1")
+    for text in ("~", "~???", packed[:-3], "~\u20ac", rle.pack("9 9"), rle.pack("3000000000 1")):
+        with pytest.raises(RejectedCase):
+            rle.decode(text, 3, 3)

@@ -113,6 +113,55 @@ def test_table_without_any_image(tree: Build, table: Build) -> None:
 
 def test_damaged_table(tree: Build, table: Build) -> None:
     text = gzip.compress(table("ImageID", *((f"{n}.png", 0.9) for n in range(5000))).encode())
-    root = tree({"Padchest.csv.gz": text[: len(text) * 2 // 3]})
-    with pytest.raises(UserError, match="cannot be read"):
-        find_cases([root])
+    half = len(text) // 2
+    for damaged in (text[: 2 * half - 99], text[:half] + b"\xff" * 99 + text[half:], text[:40]):
+        root = tree({"Padchest.csv.gz": damaged})
+        with pytest.raises(UserError, match="cannot be read"):
+            find_cases([f"{root}/Padchest.csv.gz"])
+
+
+def test_damaged_rows_are_listed_and_the_others_kept(
+    tree: Build, film: Build, table: Build
+) -> None:
+    header, row = table("ImageID", ("0.png", 0.9)).splitlines()
+    cells = row.split(",")
+    changed = {1: "words", 4: "1 a", 5: "1 2 3", 7: "inf", 8: ""}
+    rows = [[*cells[:at], text, *cells[at + 1 :]] for at, text in changed.items()]
+    rows = [cells, *rows, cells[:3], [*cells, "more"]]
+    lines = [",".join([f"{n}.png", *row[1:]]) for n, row in enumerate(rows)]
+    root = tree(
+        {
+            "Padchest.csv": "\n".join([header, *lines]),
+            **{f"images/{n}.png": film(n) for n in range(len(rows))},
+        }
+    )
+    found = find_cases([root])
+    assert [case.case_id for case in found.cases] == ["0", "7"]
+    reasons = {path.rsplit("/", 1)[1]: reason for path, reason in found.unmatched}
+    assert reasons == {
+        "1.png": "CheXmask's table has no number in Dice RCA (Mean)",
+        "2.png": "the run-length mask is not a list of whole numbers",
+        "3.png": "the run-length mask has 3 numbers, not pairs",
+        "4.png": "CheXmask's table has no number in Height",
+        "5.png": "CheXmask's table has no number in Width",
+        "6.png": "CheXmask's table has no number in Height",
+    }
+
+
+def test_masks_of_a_large_table_take_little_memory(tree: Build, film: Build) -> None:
+    rows = 3000
+    widths = 400 + np.random.default_rng(0).integers(-3, 4, rows)
+    runs = " ".join(f"{row * 2500 + 300} {width}" for row, width in enumerate(widths))
+    line = f'0.9,0.9,[1 2],"{runs}","{runs}",9 9,3000,2500'
+    lines = [f"{n}.png,{line}" for n in range(40)]
+    root = tree(
+        {
+            "Padchest.csv": "\n".join([",".join(["ImageID", *HEADER]), *lines]),
+            **{f"images/{n}.png": b"" for n in range(40)},
+        }
+    )
+    cases = find_cases([root]).cases
+    assert len(cases) == 40
+    assert sum(len(text) for case in cases for text in case.mask_rle) * 6 < 80 * len(runs)
+    mask = read_mask(cases[0], 3000, 2500)
+    np.testing.assert_array_equal(mask, rle.decode(runs, 3000, 2500))

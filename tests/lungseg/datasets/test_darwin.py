@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lungseg.datasets import find_cases
 from lungseg.masks import read_mask
@@ -67,3 +68,61 @@ def test_another_darwin_data_set_says_nothing_of_the_heart(tree: Build, film: Bu
         "my-films",
         "unknown",
     )
+
+
+def test_images_of_one_name_are_told_apart_by_their_folders(tree: Build, film: Build) -> None:
+    told = annotated("1.png", lung(28, 44))
+    told["image"]["path"] = "/north"
+    root = tree(
+        {
+            "images/north/1.png": film(1),
+            "images/south/1.png": film(2),
+            "images/south/2.png": film(3),
+            "images/2.png": film(4),
+            "annotations/x.json": told,
+            "annotations/south/1.json": annotated("1.png", lung(5, 20)),
+            "annotations/2.json": annotated("2.png", lung(5, 20)),
+            "annotations/east/2.json": annotated("2.png", lung(5, 20)),
+        }
+    )
+    found = find_cases([root])
+    pairs = {case.image[len(root) :]: case.masks[0][len(root) :] for case in found.cases}
+    assert pairs == {
+        "/images/north/1.png": "/annotations/x.json",
+        "/images/south/1.png": "/annotations/south/1.json",
+        "/images/2.png": "/annotations/2.json",
+    }
+    assert {case.case_id for case in found.cases} == {"north_1", "south_1", "2"}
+    reasons = {path[len(root) :]: reason for path, reason in found.unmatched}
+    assert reasons == {
+        "/annotations/east/2.json": "2 images are named 2.png",
+        "/images/south/2.png": "no annotation names this image",
+    }
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"image": {"filename": ["a.png"], "width": 50, "height": 60}},
+        {"image": {"filename": {"a": 1}, "original_filename": None}},
+        {"image": ["a.png"]},
+        {"image": None},
+        {"annotations": [{"name": 3}]},
+        {"annotations": [None]},
+        {"annotations": {"name": "Lung"}},
+    ],
+)
+def test_damaged_annotations_are_listed(tree: Build, film: Build, damage: dict) -> None:
+    root = tree(
+        {
+            "images/a.png": film(1),
+            "images/b.png": film(2),
+            "annotations/a.json": annotated("a.png", lung(5, 20)) | damage,
+            "annotations/b.json": annotated("b.png", lung(5, 20)),
+            "annotations/c.json": b'{"image": {"filename": "a.p',
+        }
+    )
+    found = find_cases([root])
+    assert [case.case_id for case in found.cases] == ["b"]
+    listed = {path.rsplit("/", 1)[1] for path, _ in found.unmatched}
+    assert listed == {"a.json", "a.png", "c.json"}

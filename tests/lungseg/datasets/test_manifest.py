@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_parquet_list(tree: Build, tmp_path: Path) -> None:
         ("image,mask,split_hint\na,b,Training\n", "line 2: split_hint is 'Training', allowed are"),
         ("image,mask,mask_convention\na,b,heart\n", "allowed are heart-excluded"),
         ("image,mask,spacing_row,spacing_column\na,b,0.1,-1\n", "must be mm above 0"),
+        ("image,mask,spacing_row,spacing_column\na,b,0.1,nan\n", "must be mm above 0"),
+        ("image,mask,spacing_row,spacing_column\na,b,inf,0.1\n", "must be mm above 0"),
         ("image,mask\na,\n,b\n", "no image with a mask in .*a: no mask is listed"),
         (b"image,mask\n\xff\xfe,b\n", "cannot be read"),
     ],
@@ -102,6 +105,19 @@ def test_lists_that_cannot_be_used(tree: Build, content: str | bytes, reason: st
     root = tree({"manifest.csv": content})
     with pytest.raises(UserError, match=reason):
         find_cases([root])
+
+
+@pytest.mark.parametrize("name", ["list.csv.gz", "list.parquet"])
+def test_damaged_lists(tree: Build, tmp_path: Path, name: str) -> None:
+    frame = pd.DataFrame(ROWS * 50)
+    stream = io.BytesIO()
+    frame.to_parquet(stream) if name.endswith("parquet") else None
+    whole = stream.getvalue() or gzip.compress(frame.to_csv().encode())
+    middle = len(whole) // 2
+    for damaged in (whole[:middle], whole[:-9] + b"\xff" * 5 + whole[-4:], b"\0"):
+        root = tree({name: damaged})
+        with pytest.raises(UserError, match="cannot be read"):
+            find_cases([f"{root}/{name}"])
 
 
 def test_a_name_listed_twice_is_one_case(tree: Build) -> None:

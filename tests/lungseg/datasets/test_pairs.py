@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,50 @@ def test_every_way_to_name_a_mask(tree: Build, film: Build, lung: Build) -> None
     assert {case.source for case in found.cases} == {"data set"}
     np.testing.assert_array_equal(images.read(found.cases[2].image).pixels, film(3))
     np.testing.assert_array_equal(read_mask(found.cases[4], 60, 50), lung("right") > 0)
+
+
+def test_masks_beside_their_images(tree: Build, film: Build, lung: Build) -> None:
+    root = tree(
+        {
+            "a.jpg": film(1),
+            "a_mask.png": lung("left"),
+            "b.png": film(2),
+            "mask_b.png": lung("right"),
+            "ct_slice.dcm": b"DICM",
+            "README.md": "words",
+        }
+    )
+    found = find_cases([root])
+    assert found.layouts == ("pairs",)
+    pairs = {case.case_id: os.path.basename(case.masks[0]) for case in found.cases}
+    assert pairs == {"a": "a_mask.png", "b": "mask_b.png"}
+    reasons = {os.path.relpath(path, root): reason for path, reason in found.unmatched}
+    assert reasons == {
+        "README.md": "no image file by its ending",
+        "ct_slice.dcm": "no mask of this name with _mask",
+    }
+
+
+def test_dicom_files_named_by_their_uid(tree: Build, film: Build, lung: Build) -> None:
+    uids = ["1.2.840.113619.2.55.1", "1.2.840.113619.2.55.2"]
+    root = tree(
+        {
+            **{f"images/images/{uid}": b"DICM" for uid in uids},
+            **{f"masks/masks/{uid}.png": lung("left") for uid in uids},
+        }
+    )
+    found = find_cases([root])
+    assert found.unmatched == ()
+    assert [case.case_id for case in found.cases] == uids
+    assert [os.path.basename(case.masks[0]) for case in found.cases] == [f"{u}.png" for u in uids]
+
+
+def test_the_originals(originals: Path) -> None:
+    found = find_cases([str(originals)])
+    assert {case.case_id for case in found.cases} == {"cxr_gray_2000", "cxr_rgb_progressive"}
+    for case in found.cases:
+        assert 0.1 < read_mask(case, *images.read(case.image).pixels.shape).mean() < 0.6
+    assert sum(path.endswith(".dcm") for path, _ in found.unmatched) == 3
 
 
 def test_what_has_no_partner_is_listed(tree: Build, film: Build, lung: Build) -> None:

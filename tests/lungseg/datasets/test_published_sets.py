@@ -267,3 +267,34 @@ def test_several_sets_in_one_folder(tree: Build, film: Build, lung: Build) -> No
     found = find_cases([root])
     assert found.layouts == ("montgomery", "shenzhen")
     assert {case.source for case in found.cases} == {"Montgomery", "Shenzhen"}
+
+
+def test_archives_that_unpack_into_folders_within_folders(
+    tree: Build, film: Build, lung: Build
+) -> None:
+    china = "downloads/1/archive/ChinaSet_AllFiles/ChinaSet_AllFiles"
+    kaggle = "downloads/2/archive/data/Lung Segmentation/Lung Segmentation"
+    jsrt = "downloads/3/JSRT"
+    covid = "downloads/4/archive/COVID-19_Radiography_Dataset/COVID-19_Radiography_Dataset"
+    root = tree(
+        {
+            f"{china}/CXR_png/CHNCXR_0001_0.png": film(1),
+            "downloads/1/archive/mask/mask/CHNCXR_0001_0_mask.png": lung("left"),
+            f"{kaggle}/CXR_png/CHNCXR_0002_0.png": film(2),
+            f"{kaggle}/masks/CHNCXR_0002_0_mask.png": lung("left"),
+            f"{jsrt}/All247images/All247images/JPCLN001.IMG": b"",
+            f"{jsrt}/scr/scratch/fold1/masks/left lung/JPCLN001.gif": lung("left"),
+            f"{jsrt}/scr/scratch/fold1/masks/right lung/JPCLN001.gif": lung("right"),
+            f"{covid}/Normal/images/Normal-1.png": film(3),
+            f"{covid}/Normal/masks/Normal-1.png": lung("left"),
+            "downloads/__MACOSX/Normal/images/Normal-1.png": film(4),
+        }
+    )
+    found = find_cases([root])
+    assert found.unmatched == ()
+    assert {case.case_id: case.source for case in found.cases} == {
+        "CHNCXR_0001_0": "Shenzhen",
+        "CHNCXR_0002_0": "Shenzhen",
+        "JPCLN001": "JSRT",
+        "Normal-1": "COVID-19 Radiography",
+    }
