@@ -17,12 +17,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.failures import explain
 from jobs.metrics import PredictionMetrics
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
 from jobs.session import resources, silence
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
+from lungseg.model_folder import read_info, read_weights
+from lungseg.prediction.claim import claim
 from lungseg.prediction.ensemble import Finish, finish_of
 from lungseg.prediction.inputs import Input, find_images
 from lungseg.prediction.parts import (
@@ -31,10 +34,8 @@ from lungseg.prediction.parts import (
     read_flags,
     write_rejected,
 )
-from lungseg.settings import PredictSettings, fingerprint
+from lungseg.settings import PredictSettings
 
-_PLAN = "predict.json"
-_MODEL_INFO = "segmenter.json"
 _ACTOR_CPUS = 0.9
 """Less than a task's CPU: of equal requests Ray Data makes one operator, and the actors decode."""
 
@@ -67,16 +68,16 @@ def predict(
 
     Raises:
         UserError: no image or model, or `out` holds predictions of others.
-        WorkError: the work ended with chunks missing.
+        WorkError: the work failed, or ended with chunks missing.
     """
     if settings.dicom_seg:
         from lungseg.prediction.dicom_seg import check_installed  # pydicom is slow to import
 
         check_installed()
-    how = _read_models(models, settings)
+    how = _read_models(models)
     inputs = find_images(images, out)
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
-    _claim(out, how, inputs, models, settings)
+    claim(out, how, inputs, models, settings)
     chunks = _chunks(inputs, settings.images_per_part)
     there = set(list_parts(out))
     missing = [chunk for chunk in chunks if part_path(out, chunk["chunk"]) not in there]
@@ -86,43 +87,14 @@ def predict(
     return _summarise(out, chunks, worked, seconds)
 
 
-def _read_models(models: Sequence[str], settings: PredictSettings) -> Finish:
+def _read_models(models: Sequence[str]) -> Finish:
     infos = []
     for model in models:
-        address = storage.join(model, _MODEL_INFO)
-        if not storage.exists(address):
-            raise UserError(f"{model} holds no trained model (no {_MODEL_INFO})")
-        infos.append(json.loads(storage.read_text(address)))
-    weights = [info["sha256"] for info in infos]
-    return finish_of(infos, models, fingerprint(weights, settings.fingerprint_fields()))
-
-
-def _claim(
-    out: str,
-    how: Finish,
-    inputs: Sequence[Input],
-    models: Sequence[str],
-    settings: PredictSettings,
-) -> None:
-    """Note what `out` is for, or refuse it where it is for something else."""
-    plan = {
-        "format": 1,
-        "model": how.fingerprint,
-        "inputs": fingerprint([asdict(item) for item in inputs]),
-        "images": len(inputs),
-        "models": list(models),
-        "settings": settings.fingerprint_fields(),
-    }
-    address = storage.join(out, _PLAN)
-    if not storage.exists(address):
-        if list_parts(out):
-            raise UserError(f"{out} holds Parquet files of something else: choose another folder")
-        storage.write_text(address, json.dumps(plan, indent=2))
-        return
-    before = json.loads(storage.read_text(address))
-    for key, what in (("model", "another model or other settings"), ("inputs", "other images")):
-        if before[key] != plan[key]:
-            raise UserError(f"{out} holds predictions of {what}: choose another folder")
+        info = read_info(model)
+        # Told now, in one line, and not by each network process.
+        read_weights(model, info)
+        infos.append(info)
+    return finish_of(infos, models)
 
 
 def _chunks(inputs: Sequence[Input], size: int) -> list[dict[str, Any]]:
@@ -168,12 +140,15 @@ def _work(
     )
     metrics = PredictionMetrics()
     with silence(), progress("images", total, done=total - todo, rate=True) as advance:
-        for row in data.iter_rows():
-            advance(int(row["images"]))
-            metrics.add(int(row["images"]) - int(row["rejected"]), int(row["rejected"]))
-            peaks["images"] += int(row["images"])
-            for name in ("network_mb", "task_mb"):
-                peaks[name] = max(peaks[name], int(row[name]))
+        try:
+            for row in data.iter_rows():
+                advance(int(row["images"]))
+                metrics.add(int(row["images"]) - int(row["rejected"]), int(row["rejected"]))
+                peaks["images"] += int(row["images"])
+                for name in ("network_mb", "task_mb"):
+                    peaks[name] = max(peaks[name], int(row[name]))
+        except Exception as error:
+            raise WorkError(explain(error, out)) from error
     return dict(peaks)
 
 
