@@ -36,8 +36,9 @@ from lungseg.prediction.parts import (
 )
 from lungseg.settings import PredictSettings
 
-_ACTOR_CPUS = 0.9
-"""Less than a task's CPU: of equal requests Ray Data makes one operator, and the actors decode."""
+_TASK_CPUS = 0.95
+"""Of a task before or after the network. A machine has room for as many of them as it has CPUs, and
+for network processes in the rest: each of the two has the cores while the other has no work."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _work(
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
         ray.data.from_items(missing, override_num_blocks=len(missing))
-        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=1)
+        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=_TASK_CPUS)
         .map(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
@@ -135,7 +136,7 @@ def _work(
         .map(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
-            num_cpus=1,
+            num_cpus=_TASK_CPUS,
         )
     )
     metrics = PredictionMetrics()
@@ -155,9 +156,8 @@ def _work(
 def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> Pool:
     """Network processes for a cluster.
 
-    A CPU is always left for the tasks before and after the network, even when machines are lost
-    and all processes move to the smallest one: without it the chunks that they wait for would
-    never come.
+    The tasks before and after the network always find a CPU, even when machines are lost and all
+    processes move to the smallest one: without it the chunks that they wait for would never come.
 
     Args:
         settings: actors and threads.
@@ -171,8 +171,8 @@ def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> 
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    free = (min(machines) - 1) / largest
-    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, free)) / 100)
+    # In Ray's units of a ten-thousandth of a CPU.
+    share = math.floor(1e4 * (1 - _TASK_CPUS) * min(machines) / largest) / 1e4
     threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 
