@@ -17,12 +17,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.failures import explain
 from jobs.metrics import PredictionMetrics
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
 from jobs.session import resources, silence
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
+from lungseg.model_folder import read_info, read_weights
+from lungseg.prediction.claim import claim
 from lungseg.prediction.ensemble import Finish, finish_of
 from lungseg.prediction.inputs import Input, find_images
 from lungseg.prediction.parts import (
@@ -31,12 +34,11 @@ from lungseg.prediction.parts import (
     read_flags,
     write_rejected,
 )
-from lungseg.settings import PredictSettings, fingerprint
+from lungseg.settings import PredictSettings
 
-_PLAN = "predict.json"
-_MODEL_INFO = "segmenter.json"
-_ACTOR_CPUS = 0.9
-"""Less than a task's CPU: of equal requests Ray Data makes one operator, and the actors decode."""
+_TASK_CPUS = 0.95
+"""Of a task before or after the network. A machine has room for as many of them as it has CPUs, and
+for network processes in the rest: each of the two has the cores while the other has no work."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,16 @@ def predict(
 
     Raises:
         UserError: no image or model, or `out` holds predictions of others.
-        WorkError: the work ended with chunks missing.
+        WorkError: the work failed, or ended with chunks missing.
     """
     if settings.dicom_seg:
         from lungseg.prediction.dicom_seg import check_installed  # pydicom is slow to import
 
         check_installed()
-    how = _read_models(models, settings)
+    how = _read_models(models)
     inputs = find_images(images, out)
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
-    _claim(out, how, inputs, models, settings)
+    claim(out, how, inputs, models, settings)
     chunks = _chunks(inputs, settings.images_per_part)
     there = set(list_parts(out))
     missing = [chunk for chunk in chunks if part_path(out, chunk["chunk"]) not in there]
@@ -86,43 +88,14 @@ def predict(
     return _summarise(out, chunks, worked, seconds)
 
 
-def _read_models(models: Sequence[str], settings: PredictSettings) -> Finish:
+def _read_models(models: Sequence[str]) -> Finish:
     infos = []
     for model in models:
-        address = storage.join(model, _MODEL_INFO)
-        if not storage.exists(address):
-            raise UserError(f"{model} holds no trained model (no {_MODEL_INFO})")
-        infos.append(json.loads(storage.read_text(address)))
-    weights = [info["sha256"] for info in infos]
-    return finish_of(infos, models, fingerprint(weights, settings.fingerprint_fields()))
-
-
-def _claim(
-    out: str,
-    how: Finish,
-    inputs: Sequence[Input],
-    models: Sequence[str],
-    settings: PredictSettings,
-) -> None:
-    """Note what `out` is for, or refuse it where it is for something else."""
-    plan = {
-        "format": 1,
-        "model": how.fingerprint,
-        "inputs": fingerprint([asdict(item) for item in inputs]),
-        "images": len(inputs),
-        "models": list(models),
-        "settings": settings.fingerprint_fields(),
-    }
-    address = storage.join(out, _PLAN)
-    if not storage.exists(address):
-        if list_parts(out):
-            raise UserError(f"{out} holds Parquet files of something else: choose another folder")
-        storage.write_text(address, json.dumps(plan, indent=2))
-        return
-    before = json.loads(storage.read_text(address))
-    for key, what in (("model", "another model or other settings"), ("inputs", "other images")):
-        if before[key] != plan[key]:
-            raise UserError(f"{out} holds predictions of {what}: choose another folder")
+        info = read_info(model)
+        # Told now, in one line, and not by each network process.
+        read_weights(model, info)
+        infos.append(info)
+    return finish_of(infos, models)
 
 
 def _chunks(inputs: Sequence[Input], size: int) -> list[dict[str, Any]]:
@@ -152,7 +125,7 @@ def _work(
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
         ray.data.from_items(missing, override_num_blocks=len(missing))
-        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=1)
+        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=_TASK_CPUS)
         .map(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
@@ -163,26 +136,28 @@ def _work(
         .map(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
-            num_cpus=1,
+            num_cpus=_TASK_CPUS,
         )
     )
     metrics = PredictionMetrics()
     with silence(), progress("images", total, done=total - todo, rate=True) as advance:
-        for row in data.iter_rows():
-            advance(int(row["images"]))
-            metrics.add(int(row["images"]) - int(row["rejected"]), int(row["rejected"]))
-            peaks["images"] += int(row["images"])
-            for name in ("network_mb", "task_mb"):
-                peaks[name] = max(peaks[name], int(row[name]))
+        try:
+            for row in data.iter_rows():
+                advance(int(row["images"]))
+                metrics.add(int(row["images"]) - int(row["rejected"]), int(row["rejected"]))
+                peaks["images"] += int(row["images"])
+                for name in ("network_mb", "task_mb"):
+                    peaks[name] = max(peaks[name], int(row[name]))
+        except Exception as error:
+            raise WorkError(explain(error, out)) from error
     return dict(peaks)
 
 
 def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> Pool:
     """Network processes for a cluster.
 
-    A CPU is always left for the tasks before and after the network, even when machines are lost
-    and all processes move to the smallest one: without it the chunks that they wait for would
-    never come.
+    The tasks before and after the network always find a CPU, even when machines are lost and all
+    processes move to the smallest one: without it the chunks that they wait for would never come.
 
     Args:
         settings: actors and threads.
@@ -196,8 +171,8 @@ def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> 
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    free = (min(machines) - 1) / largest
-    share = max(0.0, math.floor(100 * min(_ACTOR_CPUS, free)) / 100)
+    # In Ray's units of a ten-thousandth of a CPU.
+    share = math.floor(1e4 * (1 - _TASK_CPUS) * min(machines) / largest) / 1e4
     threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 

@@ -15,25 +15,44 @@ from typing import Any
 import numpy as np
 
 from lungseg import storage
-from lungseg.errors import RejectedCase
+from lungseg.errors import RejectedCase, WorkError
+from lungseg.one_core import use_one_core
 from lungseg.prediction import parts
 from lungseg.prediction.ensemble import Ensemble, Finish
 from lungseg.prediction.film import Film, prepare
 from lungseg.prediction.inputs import Input
+from lungseg.prediction.reading import ATTEMPTS
 from lungseg.settings import PredictSettings
 
 Row = dict[str, Any]
 
+_AWAY = 8
+
 
 def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
-    """One task: read, decode and letterbox the images of a chunk."""
-    films, rejected = [], []
+    """One task: read, decode and letterbox the images of a chunk.
+
+    Raises:
+        WorkError: so many films in a row cannot be read that their storage must be away.
+    """
+    use_one_core()
+    films, rejected, unread = [], [], 0
     for fields in json.loads(item["images"]):
-        image = Input(**fields)
         try:
-            films.append(prepare(image, size, clahe))
+            films.append(prepare(Input(**fields), size, clahe))
         except RejectedCase as error:
             rejected.append(fields | {"reason": str(error)})
+        except OSError as error:
+            unread += 1
+            if unread == _AWAY:
+                raise WorkError(
+                    f"{_AWAY} films in a row could not be read, the last one {fields['path']} "
+                    f"({error.strerror}): once their storage answers, the same command goes on"
+                ) from error
+            reason = f"the file could not be read, tried {ATTEMPTS} times ({error.strerror})"
+            rejected.append(fields | {"reason": reason})
+            continue
+        unread = 0
     return _row(item, films=films, rejected=rejected)
 
 
@@ -73,6 +92,7 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
     from lungseg.prediction.pictures import write_mask, write_overlay
     from lungseg.prediction.row import finish_film
 
+    use_one_core()
     content = pickle.loads(item["content"])
     chunk, rows = int(item["chunk"]), []
     drawn = chunk * settings.images_per_part

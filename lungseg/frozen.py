@@ -2,11 +2,16 @@
 
 Freezing lets TensorFlow join bias and ReLU to the convolutions and lay weights out once. It runs in
 a session of its own, whose options and threads touch nothing else in the process.
+
+On the CPU a batch is cut into slices of a few films, as many at a time as there are threads: their
+layers stay in the caches, and no core waits for another at the end of each layer.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -15,6 +20,8 @@ from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 Predict = Callable[[np.ndarray], np.ndarray]
+
+_SLICE = 2
 
 
 def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
@@ -38,8 +45,9 @@ def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
     )
     frozen = convert_variables_to_constants_v2(traced)
     config = tf.compat.v1.ConfigProto()
-    config.intra_op_parallelism_threads = tf.config.threading.get_intra_op_parallelism_threads()
-    config.inter_op_parallelism_threads = tf.config.threading.get_inter_op_parallelism_threads()
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    config.intra_op_parallelism_threads = threads
+    config.inter_op_parallelism_threads = -1  # each call in the thread that it comes from
     config.gpu_options.allow_growth = True
     if onednn_bfloat16:
         rewrites = config.graph_options.rewrite_options
@@ -50,4 +58,18 @@ def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
     session = tf.compat.v1.Session(graph=graph, config=config)
     output, inputs = frozen.outputs[0].name, frozen.inputs[0].name
     run: Predict = session.make_callable(output, feed_list=[inputs])
-    return run
+    if tf.config.list_physical_devices("GPU"):
+        return run
+    return _in_slices(run, threads or len(os.sched_getaffinity(0)))
+
+
+def _in_slices(run: Predict, threads: int) -> Predict:
+    pool = ThreadPoolExecutor(threads)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        if len(images) <= _SLICE:
+            return run(images)
+        slices = [images[start : start + _SLICE] for start in range(0, len(images), _SLICE)]
+        return np.concatenate(list(pool.map(run, slices)))
+
+    return predict

@@ -34,14 +34,43 @@ def encode(mask: np.ndarray) -> str:
     Returns:
         "start length …", "" for an empty mask.
     """
-    flat = np.asarray(mask, bool).ravel()
-    if not flat.size:
-        return ""
-    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    first, last = [0] * bool(flat[0]), [flat.size] * bool(flat[-1])
-    runs = np.concatenate([np.array(first, int), edges, np.array(last, int)]).reshape(-1, 2)
-    pairs = np.stack([runs[:, 0] + 1, runs[:, 1] - runs[:, 0]], axis=1)
-    return " ".join(map(str, pairs.ravel().tolist()))
+    return encode_within(np.asarray(mask, bool), 0, 0, mask.shape[-1])
+
+
+def encode_within(pixels: np.ndarray, top: int, left: int, width: int) -> str:
+    """Run lengths of a mask of which only a box is given, without lung outside.
+
+    Args:
+        pixels: bool (h, w), the box.
+        top: the mask's row in which the box begins.
+        left: the column.
+        width: of the whole mask.
+
+    Returns:
+        The same text as of the whole mask.
+    """
+    rows, columns = pixels.shape
+    # A column of background ends each row's runs; those that go on in the next are joined again.
+    flat = np.zeros((rows, columns + 1), bool)
+    flat[:, :-1] = pixels
+    line = flat.ravel()
+    edges = np.flatnonzero(line[1:] != line[:-1]) + 1
+    if line.size and line[0]:
+        edges = np.concatenate([[0], edges])
+    row, column = np.divmod(edges, columns + 1)
+    ends = ((row + top) * width + left + column).reshape(-1, 2)
+    joined = ends[1:, 0] == ends[:-1, 1]
+    if joined.any():
+        ends = np.stack(
+            [
+                ends[np.concatenate([[True], ~joined]), 0],
+                ends[np.concatenate([~joined, [True]]), 1],
+            ],
+            axis=1,
+        )
+    numbers = np.stack([ends[:, 0] + 1, ends[:, 1] - ends[:, 0]], axis=1)
+    # The text of a list is made in half the time of joining those of its numbers.
+    return str(numbers.ravel().tolist())[1:-1].replace(",", "")
 
 
 def pack(text: str) -> str:

@@ -25,15 +25,12 @@ from lungseg.errors import UserError
 from lungseg.folded import fold
 from lungseg.frozen import Predict, freeze
 from lungseg.letterbox import Geometry, restore
+from lungseg.model_folder import FORMAT, INFO, WEIGHTS, read_info, read_weights
 from lungseg.network_input import clahe_of, network_input
 from lungseg.postprocess import clean
 from lungseg.precision import dtype_policy
 from lungseg.prediction.prediction import Prediction, segment
 from lungseg.settings import Precision
-
-FORMAT = 1
-INFO = "segmenter.json"
-WEIGHTS = "model.weights.h5"
 
 
 @dataclass(frozen=True)
@@ -188,21 +185,6 @@ def _batches(images: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarra
         yield batch
 
 
-def read_info(path: str) -> dict[str, Any]:
-    """`segmenter.json` of a model folder.
-
-    Raises:
-        UserError: there is none, or it is of another format.
-    """
-    address = storage.join(path, INFO)
-    if not storage.exists(address):
-        raise UserError(f"{path} holds no trained model (no {INFO}): train one with lungseg train")
-    info: dict[str, Any] = json.loads(storage.read_text(address))
-    if info.get("format") != FORMAT:
-        raise UserError(f"{address} has format {info.get('format')}, this version reads {FORMAT}")
-    return info
-
-
 def load_network(path: str, info: Mapping[str, Any], policy: str) -> keras.Model:
     """The Keras network of a model folder, as it was trained.
 
@@ -214,9 +196,7 @@ def load_network(path: str, info: Mapping[str, Any], policy: str) -> keras.Model
     Raises:
         UserError: the weights are not those that `info` describes.
     """
-    weights = storage.read_bytes(storage.join(path, WEIGHTS))
-    if hashlib.sha256(weights).hexdigest() != info["sha256"]:
-        raise UserError(f"{path}/{WEIGHTS} is not the file that {INFO} describes: copy it again")
+    weights = read_weights(path, info)
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -19,7 +19,8 @@ from lungseg.export.description import describe
 from lungseg.export.films import Films, drawn, of_shards
 from lungseg.export.formats import Format, check
 from lungseg.frozen import Predict
-from lungseg.segmenter import Segmenter, load_network, read_info
+from lungseg.model_folder import read_info
+from lungseg.segmenter import Segmenter, load_network
 
 _CHECKED = 8
 _SCORED = 200

@@ -12,10 +12,26 @@ import pydicom
 
 from lungseg import storage
 from lungseg.errors import UserError
+from lungseg.prediction.reading import read_film
 from lungseg.prediction.sides import sides
 
 # SNOMED CT; pydicom's dictionary has no sides.
 _LUNGS = (("Left lung", "44029006"), ("Right lung", "3341006"))
+
+_NAMES = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+"""By which a segmentation refers to its film."""
+_MAY_BE_EMPTY = (
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+    "Modality",
+)
+"""Must be there, and are often taken out where films are made anonymous."""
 
 
 def check_installed() -> None:
@@ -36,11 +52,17 @@ def write_segmentation(folder: str, image_id: str, film: str, mask: np.ndarray) 
         mask: bool (H, W), post-processed.
 
     Returns:
-        Whether the film is DICOM; nothing is written where it is not.
+        Whether the film is DICOM and has the identifiers to refer to; nothing is written else.
     """
-    data = storage.read_bytes(film)
+    data = read_film(film)
     if data[128:132] != b"DICM":
         return False
+    source = pydicom.dcmread(io.BytesIO(data))
+    if not all(source.get(name) for name in _NAMES):
+        return False
+    for name in _MAY_BE_EMPTY:
+        if name not in source:
+            setattr(source, name, None)
     import highdicom as hd
     from pydicom.sr.codedict import codes
 
@@ -62,8 +84,8 @@ def write_segmentation(folder: str, image_id: str, film: str, mask: np.ndarray) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about values that the film itself has wrong
         segmentation = hd.seg.Segmentation(
-            [pydicom.dcmread(io.BytesIO(data))],
-            np.stack(sides(mask)[:2], axis=-1)[None].astype(np.uint8),
+            [source],
+            np.stack(sides(mask), axis=-1)[None].astype(np.uint8),
             hd.seg.SegmentationTypeValues.BINARY,
             segments,
             series_instance_uid=hd.UID(),

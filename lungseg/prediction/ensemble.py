@@ -12,11 +12,22 @@ import numpy as np
 
 from lungseg.errors import UserError
 from lungseg.network_input import clahe_of
+from lungseg.settings import fingerprint
 
 if TYPE_CHECKING:
     from lungseg.segmenter import Segmenter
 
 _GAMMAS = (0.8, 1.25)
+_DECISIVE = (
+    "architecture",
+    "arguments",
+    "size",
+    "preprocessing",
+    "threshold",
+    "min_area_fraction",
+    "sha256",
+)
+"""What masks depend on in a `segmenter.json`, the weights by their hash."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +73,17 @@ class Finish:
     threshold: float
     min_area_fraction: float
     fingerprint: str
-    """Of all members' weights and settings."""
+    """Of all that the members' masks depend on."""
 
 
-def finish_of(infos: Sequence[dict], names: Sequence[str], fingerprint: str) -> Finish:
+def finish_of(infos: Sequence[dict], names: Sequence[str]) -> Finish:
     """What the `segmenter.json` of the members say together.
 
     Raises:
-        UserError: their input sizes, or the contrast they were trained on, differ.
+        UserError: their input sizes, or the contrast they were trained on, differ, or one network
+            is there twice, which would agree with itself.
     """
+    first_of: dict[str, str] = {}
     for info, name in zip(infos, names, strict=True):
         if info["size"] != infos[0]["size"]:
             raise UserError(
@@ -82,12 +95,17 @@ def finish_of(infos: Sequence[dict], names: Sequence[str], fingerprint: str) -> 
                 f"{names[0]} and {name} were trained with different data.clahe: an ensemble needs "
                 "models of one preprocessing"
             )
+        if info["sha256"] in first_of:
+            raise UserError(
+                f"{first_of[info['sha256']]} and {name} are the same network: give it once"
+            )
+        first_of[info["sha256"]] = name
     return Finish(
         size=int(infos[0]["size"]),
         clahe=clahe_of(infos[0]),
         threshold=float(np.mean([info["threshold"] for info in infos])),
         min_area_fraction=max(float(info["min_area_fraction"]) for info in infos),
-        fingerprint=fingerprint,
+        fingerprint=fingerprint([{key: info.get(key) for key in _DECISIVE} for info in infos]),
     )
 
 

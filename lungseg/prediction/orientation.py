@@ -6,20 +6,20 @@ import math
 
 import numpy as np
 
-
-def overlap_rows(left: np.ndarray, right: np.ndarray) -> float:
-    """Common rows of the two lungs, as a fraction of the shorter one's height; NaN without two.
-
-    Args:
-        left: bool (H, W), the patient's left lung.
-        right: bool (H, W).
-    """
-    rows = [lung.any(axis=1) for lung in (left, right)]
-    shorter = min(int(np.count_nonzero(one)) for one in rows)
-    return int(np.count_nonzero(rows[0] & rows[1])) / shorter if shorter else math.nan
+from lungseg.prediction.sides import Lung
 
 
-def spread(left: np.ndarray, right: np.ndarray) -> float:
+def overlap_rows(left: Lung, right: Lung) -> float:
+    """Common rows of the two lungs, as a fraction of the shorter one's height; NaN without two."""
+    heights = len(left.pixels), len(right.pixels)
+    if not min(heights):
+        return math.nan
+    top = max(left.top, right.top)
+    bottom = min(left.top + heights[0], right.top + heights[1])
+    return max(0, bottom - top) / min(heights)
+
+
+def spread(left: Lung, right: Lung) -> float:
     """How much further outward the lungs' lower ends lie than their apices; NaN without two.
 
     The lowest eighth of each lung's rows is compared with the highest. Of the true masks of 250
@@ -28,17 +28,15 @@ def spread(left: np.ndarray, right: np.ndarray) -> float:
     Returns:
         Mean over both lungs, in widths of the lung.
     """
-    if not (left.any() and right.any()):
+    if not (left.pixels.size and right.pixels.size):
         return math.nan
-    return (_outward(left) - _outward(right)) / 2
+    return (_outward(left.pixels) - _outward(right.pixels)) / 2
 
 
-def _outward(lung: np.ndarray) -> float:
+def _outward(pixels: np.ndarray) -> float:
     """Columns from the upper end's centre to the lower end's, in widths of the lung."""
-    rows = np.flatnonzero(lung.any(axis=1))
-    height = max(1, len(rows) // 8)
-    upper = lung[rows[0] : rows[0] + height].sum(axis=0)
-    lower = lung[rows[-1] + 1 - height : rows[-1] + 1].sum(axis=0)
-    columns = np.arange(lung.shape[1])
-    width = int(np.ptp(np.flatnonzero(lung.any(axis=0)))) + 1
+    rows, width = pixels.shape
+    height = max(1, rows // 8)
+    upper, lower = pixels[:height].sum(axis=0), pixels[rows - height :].sum(axis=0)
+    columns = np.arange(width)
     return float(columns @ lower / lower.sum() - columns @ upper / upper.sum()) / width

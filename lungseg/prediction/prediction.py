@@ -12,8 +12,8 @@ import numpy as np
 
 from lungseg.figures.overlay import png
 from lungseg.letterbox import restore
-from lungseg.network_input import clahe_of, network_input
-from lungseg.prediction.ensemble import Finish
+from lungseg.network_input import network_input
+from lungseg.prediction.ensemble import finish_of
 from lungseg.prediction.film import Film
 from lungseg.prediction.flags import FLAGS
 from lungseg.prediction.pictures import overlay
@@ -75,18 +75,11 @@ def segment(
     segmenter: Segmenter, image: np.ndarray, spacing_mm: tuple[float, float] | None
 ) -> Prediction:
     """See `lungseg.Segmenter.segment`."""
-    info = segmenter.info
-    square, geometry = network_input(image, segmenter.size, clahe_of(info))
+    how = finish_of([dict(segmenter.info)], [""])
+    square, geometry = network_input(image, how.size, how.clahe)
     small = segmenter.probabilities(square[None, ..., None])[0]
-    how = Finish(
-        size=segmenter.size,
-        clahe=clahe_of(info),
-        threshold=info["threshold"],
-        min_area_fraction=info["min_area_fraction"],
-        fingerprint=info["sha256"][:16],
-    )
     film = Film("", "", geometry, spacing_mm, coloured=False, lateral=False, square=square)
     facts, mask = finish_film(film, small, math.nan, how, low_agreement=0.0)
-    left, right, _ = sides(mask)
+    left, right = sides(mask)
     flags = tuple(facts["flags"])
     return Prediction(image, mask, restore(small, geometry), left, right, flags, spacing_mm)

@@ -10,6 +10,7 @@ from lungseg.images.decode import read_limited
 
 _WAITS = (1.0, 5.0)
 """Seconds before the second and the third attempt."""
+ATTEMPTS = 1 + len(_WAITS)
 _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _NO_FILE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL)
 """Of names that name nothing, and of pipes and devices."""

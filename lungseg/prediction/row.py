@@ -15,7 +15,7 @@ from lungseg.prediction.ensemble import Finish
 from lungseg.prediction.film import Film
 from lungseg.prediction.flags import flags
 from lungseg.prediction.orientation import overlap_rows, spread
-from lungseg.prediction.sides import sides
+from lungseg.prediction.sides import lungs_of
 
 
 def finish_film(
@@ -35,29 +35,31 @@ def finish_film(
     """
     raw = restore(probability, film.geometry) > how.threshold
     mask = clean(raw, min_area_fraction=how.min_area_fraction)
-    left, right, parts = sides(mask)
+    height, width = mask.shape
+    left, right, parts = lungs_of(mask)
     inside, border, contrast = _look(film, probability, mask)
-    areas = {"left": int(np.count_nonzero(left)), "right": int(np.count_nonzero(right))}
-    total = sum(areas.values())
+    area_left, area_right = (int(np.count_nonzero(lung.pixels)) for lung in (left, right))
+    total = area_left + area_right
+    common = int(np.count_nonzero(raw & mask))
     row, column = film.spacing_mm or (math.nan, math.nan)
     facts: dict[str, Any] = {
         "image_id": film.image_id,
         "path": film.path,
-        "height": mask.shape[0],
-        "width": mask.shape[1],
+        "height": height,
+        "width": width,
         "spacing_row": row,
         "spacing_column": column,
-        "left_rle": rle.encode(left),
-        "right_rle": rle.encode(right),
-        "area_left": areas["left"],
-        "area_right": areas["right"],
-        "area_fraction_left": areas["left"] / mask.size,
-        "area_fraction_right": areas["right"] / mask.size,
+        "left_rle": rle.encode_within(left.pixels, left.top, left.left, width),
+        "right_rle": rle.encode_within(right.pixels, right.top, right.left, width),
+        "area_left": area_left,
+        "area_right": area_right,
+        "area_fraction_left": area_left / mask.size,
+        "area_fraction_right": area_right / mask.size,
         "parts": parts,
         "probability_inside": inside,
         "probability_border": border,
-        "removed": int(np.count_nonzero(raw & ~mask)),
-        "filled": int(np.count_nonzero(mask & ~raw)),
+        "removed": int(np.count_nonzero(raw)) - common,
+        "filled": total - common,
         "agreement": agreement,
         "model": how.fingerprint,
     }
@@ -79,21 +81,24 @@ def _look(film: Film, probability: np.ndarray, mask: np.ndarray) -> tuple[float,
 
     At the network's size, where all three cost nothing.
     """
-    where, size = film.geometry.content, film.geometry.size
-    small = np.zeros((size, size), np.uint8)
-    shape = (film.geometry.scaled_width, film.geometry.scaled_height)
-    small[where] = cv2.resize(mask.view(np.uint8), shape, interpolation=cv2.INTER_NEAREST)
-    reach = max(3, size // 16)
-    wide = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    edge = (small - cv2.erode(small, np.ones((3, 3), np.uint8))).astype(bool)
-    within = np.zeros(small.shape, bool)
-    within[where] = True
-    lung, ring = small.astype(bool), (wide > small) & within
-    if not lung.any():
+    geometry = film.geometry
+    shape = (geometry.scaled_width, geometry.scaled_height)
+    lung = cv2.resize(mask.view(np.uint8), shape, interpolation=cv2.INTER_NEAREST)
+    left, top, width, height = cv2.boundingRect(lung)
+    if not width:
         return math.nan, math.nan, math.nan
-    around = float(film.square[ring].mean()) if ring.any() else math.nan
+    reach = max(3, geometry.size // 16)
+    near = (
+        slice(max(0, top - reach), top + height + reach),
+        slice(max(0, left - reach), left + width + reach),
+    )
+    lung = lung[near]
+    grey, probability = film.square[geometry.content][near], probability[geometry.content][near]
+    ring = cv2.dilate(lung, np.ones((reach, reach), np.uint8)) - lung
+    edge = lung - cv2.erode(lung, np.ones((3, 3), np.uint8), borderValue=0)
+    around = cv2.mean(grey, ring)[0] if cv2.hasNonZero(ring) else math.nan
     return (
-        float(probability[lung].mean()),
-        float(probability[edge].mean()),
-        around - float(film.square[lung].mean()),
+        cv2.mean(probability, lung)[0],
+        cv2.mean(probability, edge)[0],
+        around - cv2.mean(grey, lung)[0],
     )

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lungseg.opencv import cv2
 
 
-def sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Lung:
+    """One lung within the smallest box around it, which is most of a film's pixels less to see."""
+
+    pixels: np.ndarray
+    """bool (h, w); (0, 0) where there is no such lung."""
+    top: int = 0
+    left: int = 0
+
+    def on_film(self, height: int, width: int) -> np.ndarray:
+        """bool (height, width)."""
+        film = np.zeros((height, width), bool)
+        rows, columns = self.pixels.shape
+        film[self.top : self.top + rows, self.left : self.left + columns] = self.pixels
+        return film
+
+
+_NONE = Lung(np.zeros((0, 0), bool))
+
+
+def sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and right lung of a mask, bool (H, W) each; see `lungs_of`."""
+    left, right, _ = lungs_of(mask)
+    height, width = mask.shape
+    return left.on_film(height, width), right.on_film(height, width)
+
+
+def lungs_of(mask: np.ndarray) -> tuple[Lung, Lung, int]:
     """Divide a mask of at most two parts.
 
     On a frontal film the patient's right lung is at the viewer's left. A single part that spans
@@ -15,34 +44,47 @@ def sides(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     thirds of its width; any other single part is the lung of its half of the film.
 
     Args:
-        mask: bool (H, W), post-processed.
+        mask: bool (H, W), post-processed (see `lungseg.postprocess`).
 
     Returns:
-        Left and right lung, bool (H, W), and the number of parts (0, 1 or 2).
+        Left and right lung, and the number of parts (0, 1 or 2).
     """
-    nothing = np.zeros_like(mask)
-    if not mask.any():
-        return nothing, nothing, 0
-    pixels = np.ascontiguousarray(mask).astype(np.uint8)
-    row, column = divmod(int(pixels.argmax()), mask.shape[1])
-    cv2.floodFill(pixels, None, (column, row), 2, flags=8)
-    one, other = pixels == 2, pixels == 1
-    if other.any():
-        left, right = (one, other) if _centre(one) > _centre(other) else (other, one)
-        return left, right, 2
-    columns = np.flatnonzero(mask.any(axis=0))
-    first, last, middle = int(columns[0]), int(columns[-1]) + 1, mask.shape[1] // 2
-    share_left = float(mask[:, middle:].sum() / mask.sum())
+    whole = _crop(mask)
+    pixels = whole.pixels.view(np.uint8)
+    outlines, _ = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return _NONE, _NONE, 0
+    if len(outlines) > 1:
+        one = cv2.drawContours(np.zeros_like(pixels), outlines, 0, 1, cv2.FILLED)
+        other = pixels - one
+        right, left = sorted((one, other), key=_centre)
+        return _crop(left.view(bool), whole), _crop(right.view(bool), whole), 2
+    share_left = float(np.count_nonzero(mask[:, mask.shape[1] // 2 :]) / np.count_nonzero(pixels))
     if not 0.2 < share_left < 0.8:
-        return (mask, nothing, 1) if share_left > 0.5 else (nothing, mask, 1)
-    third = (last - first) // 3
-    heights = mask[:, first + third : max(last - third, first + third + 1)].sum(axis=0)
-    left = mask.copy()
-    left[:, : first + third + int(np.argmin(heights))] = False
-    return left, mask & ~left, 1
+        return (whole, _NONE, 1) if share_left > 0.5 else (_NONE, whole, 1)
+    cut = _narrowest(pixels)
+    left, right = whole.pixels.copy(), whole.pixels.copy()
+    left[:, :cut] = right[:, cut:] = False
+    return _crop(left, whole), _crop(right, whole), 1
+
+
+def _crop(mask: np.ndarray, within: Lung | None = None) -> Lung:
+    """The smallest box around a mask, or around one in another's box."""
+    column, row, width, height = cv2.boundingRect(mask.view(np.uint8))
+    pixels = np.ascontiguousarray(mask[row : row + height, column : column + width])
+    return Lung(
+        pixels, row + (within.top if within else 0), column + (within.left if within else 0)
+    )
+
+
+def _narrowest(pixels: np.ndarray) -> int:
+    """The column, between the thirds of the width, with the least lung."""
+    third = pixels.shape[1] // 3
+    last = max(pixels.shape[1] - third, third + 1)
+    return third + int(np.argmin(pixels[:, third:last].sum(axis=0)))
 
 
 def _centre(part: np.ndarray) -> float:
     """Mean column."""
-    columns = part.sum(axis=0)
+    columns = cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
     return float(np.arange(columns.size) @ columns / columns.sum())

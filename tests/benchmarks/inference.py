@@ -72,9 +72,22 @@ def write_films(folder: Path, count: int, source: str | None) -> None:
 
 
 def write_model(folder: str, arguments: dict[str, Any]) -> None:
+    """A network whose numbers are all other than 0 and 1, as a trained one's are.
+
+    TensorFlow leaves out what adds 0, and what is fused with it is fused no more.
+    """
     keras.utils.set_random_seed(0)
     info: dict[str, Any] = {"architecture": "unet", "arguments": arguments, "size": SIZE}
     model = networks.build("unet", size=SIZE, **arguments)
+    random = np.random.default_rng(0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            layer.bias.assign(random.normal(0, 0.05, layer.bias.shape))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for value in (layer.gamma, layer.moving_variance):
+                value.assign(random.uniform(0.8, 1.2, value.shape))
+            for value in (layer.beta, layer.moving_mean):
+                value.assign(random.normal(0, 0.05, value.shape))
     segmenter.save(folder, model, info | {"threshold": 0.5, "min_area_fraction": 0.005})
 
 

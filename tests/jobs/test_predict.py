@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -13,11 +15,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from jobs.predict import Pool, pool_of, predict
+from jobs.command import _status
+from jobs.predict import _TASK_CPUS, Pool, pool_of, predict
+from jobs.predict_worker import prepare_chunk
 from lungseg import networks, rle, segmenter
 from lungseg.datasets import chexmask
-from lungseg.errors import UserError
+from lungseg.errors import UserError, WorkError
 from lungseg.images import read
+from lungseg.prediction import reading
 from lungseg.prediction.parts import list_parts, read_part
 from lungseg.segmenter import Segmenter
 from lungseg.settings import PredictSettings
@@ -114,8 +119,8 @@ def test_broken_files_and_identical_masks(model: str, originals: Path, tmp_path:
         assert case.mask_size == mask.shape
         assert set(case.mask_rle) == {row["left_rle"], row["right_rle"]} - {""}
     assert len(list((out / "overlays").iterdir())) == 2
-    with pytest.raises(UserError, match="another model or other settings"):
-        predict([model], [str(films)], str(out), SETTINGS)
+    with pytest.raises(UserError, match=r"with predict\.batch_size=5, not 3"):
+        predict([model], [str(films)], str(out), settings.model_copy(update={"batch_size": 3}))
     with pytest.raises(UserError, match="predictions of other images"):
         predict([model], [str(films / "film_001.png")], str(out), settings)
 
@@ -143,12 +148,71 @@ def test_actors_change_nothing_and_batches_only_rounding(model: str, tmp_path: P
     assert pixels <= 1e-5 * float((tables[0]["height"] * tables[0]["width"]).sum())
 
 
-def test_a_cpu_is_left_for_the_tasks() -> None:
+UNREADABLE = "/proc/self/mem"
+"""A file whose every read fails with EIO."""
+
+
+def test_a_film_that_is_never_read_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reading, "_WAITS", (0.0, 0.0))
+    write_films(tmp_path / "films", 2)
+    paths = [UNREADABLE, f"{tmp_path}/films/film_000.png", *[UNREADABLE] * 6]
+    images = [{"image_id": str(index), "path": path} for index, path in enumerate(paths)]
+    row = prepare_chunk({"chunk": 0, "images": json.dumps(images)}, size=64, clahe=0.0)
+    content = pickle.loads(row["content"])
+    assert [film.image_id for film in content["films"]] == ["1"]
+    assert len(content["rejected"]) == 7
+    assert content["rejected"][0]["reason"] == (
+        "the file could not be read, tried 3 times (Input/output error)"
+    )
+    away = json.dumps([{"image_id": "a", "path": UNREADABLE}] * 8)
+    with pytest.raises(WorkError, match="once their storage answers, the same command goes on"):
+        prepare_chunk({"chunk": 0, "images": away}, size=64, clahe=0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_wrong_requests_get_one_line(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films, out = tmp_path / "films", tmp_path / "out"
+    write_films(films, 1)
+    (tmp_path / "list.csv").write_text("film\na.png\n")
+    (tmp_path / "file").write_text("x")
+    for name, change in (("odd", {"size": 65}), ("damaged", {"sha256": "0" * 64})):
+        shutil.copytree(model, tmp_path / name)
+        info = json.loads((tmp_path / name / "segmenter.json").read_text())
+        (tmp_path / name / "segmenter.json").write_text(json.dumps(info | change))
+    plain = {"--model": model, "--images": str(films), "--out": str(out)}
+    for change, status, reason in (
+        ({"--model": str(tmp_path / "nothing")}, 2, "holds no trained model"),
+        ({"--model": str(films)}, 2, "holds no trained model"),
+        ({"--model": str(tmp_path / "damaged")}, 2, "is not the file that segmenter.json"),
+        ({"--images": str(tmp_path / "*.tif")}, 2, "no image in"),
+        ({"--images": str(tmp_path / "none")}, 2, "is not there"),
+        ({"--images": str(tmp_path / "list.csv")}, 2, "needs a column image or path"),
+        ({"--out": str(tmp_path / "file")}, 2, "cannot become one"),
+        ({"--actors": "two"}, 2, "actors"),
+        ({"--out": "/sys/out"}, 1, "cannot write /sys/out/predict.json"),
+        # What only a network process can tell.
+        ({"--model": str(tmp_path / "odd"), "--out": f"{out}-odd"}, 1, "multiples of 2, not 65 px"),
+    ):
+        words = [word for pair in (plain | change).items() for word in pair]
+        assert _status(["predict", *words]) == status, reason
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert reason in line
+    assert not out.exists()
+
+
+def test_every_cpu_is_left_for_the_tasks() -> None:
     for machines, actors in (([2.0], "1"), ([2.0, 2.0], "2"), ([8.0], "1:4"), ([64.0, 4.0], "4:8")):
         pool = pool_of(PredictSettings(actors=actors), machines, 0)
-        assert pool.largest * pool.cpus <= min(machines) - 1
+        for cpus in machines:
+            assert (cpus - pool.largest * pool.cpus) // _TASK_CPUS >= cpus
+        assert pool.cpus > 0
         assert pool.threads >= 1
     assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
-    assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.9, 1.0, 2)
+    assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.1, 1.0, 2)
     with pytest.raises(UserError, match="the first number is the smaller one"):
         pool_of(PredictSettings(actors="3:2"), [8.0], 0)

@@ -170,6 +170,7 @@ def test_a_lost_machine(undisturbed: pd.DataFrame, model: str, films: str, tmp_p
     """The second of two nodes is lost; the command goes on, or does so when given again."""
     out = str(tmp_path)
     environment = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    environment["RAY_health_check_period_ms"] = "300"  # a dead node is found after five of them
     arguments = [sys.executable, "-c", TWO_NODES, model, films, out, str(PER_PART)]
     done = subprocess.run(
         arguments, env=environment, capture_output=True, text=True, timeout=300, check=False

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.ndimage import label
 
 from lungseg.postprocess import clean
 
@@ -65,3 +68,20 @@ def test_cleaning_twice_is_cleaning_once(mask: np.ndarray, fraction: float) -> N
     assert once.dtype == bool
     assert once.any() == mask.any()
     assert (clean(once, min_area_fraction=fraction) == once).all()
+
+
+@given(
+    arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=16)),
+    st.sampled_from([0.0, 0.01, 0.1, 0.3]),
+)
+def test_what_is_kept_is_what_labels_would_keep(mask: np.ndarray, fraction: float) -> None:
+    holes, _ = label(~np.pad(mask, 1))
+    filled = holes[1:-1, 1:-1] != holes[0, 0]
+    parts, _ = label(filled, np.ones((3, 3)))
+    areas = np.bincount(parts.ravel())[1:]
+    kept = clean(mask, min_area_fraction=fraction)
+    wanted = sorted(areas, reverse=True)[:2]
+    if len(wanted) == 2 and wanted[1] < fraction * mask.size:
+        wanted.pop()
+    assert sorted(Counter(parts[kept].tolist()).values(), reverse=True) == wanted
+    assert filled[kept].all()

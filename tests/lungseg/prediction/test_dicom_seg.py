@@ -42,3 +42,17 @@ def test_other_films_get_none(originals: Path, tmp_path: Path) -> None:
     path = originals / "cxr_gray_2000.jpg"
     assert not write_segmentation(str(tmp_path), "film", str(path), np.zeros((4, 4), bool))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_anonymous_films_get_one_and_nameless_ones_none(originals: Path, tmp_path: Path) -> None:
+    film = pydicom.dcmread(originals / "cxr_monochrome2_jpeg.dcm")
+    mask = np.zeros((film.Rows, film.Columns), bool)
+    mask[120:420, 200:450] = True
+    for name in ("PatientID", "PatientName", "PatientBirthDate", "StudyID", "StudyDate"):
+        delattr(film, name)
+    film.save_as(tmp_path / "film.dcm")
+    assert write_segmentation(str(tmp_path / "seg"), "film", str(tmp_path / "film.dcm"), mask)
+    assert pydicom.dcmread(tmp_path / "seg" / "film.dcm").pixel_array.sum() == mask.sum()
+    del film.SeriesInstanceUID
+    film.save_as(tmp_path / "other.dcm")
+    assert not write_segmentation(str(tmp_path / "seg"), "other", str(tmp_path / "other.dcm"), mask)

@@ -9,45 +9,75 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy.ndimage import label
 
+from lungseg import rle
 from lungseg.errors import UserError
+from lungseg.postprocess import clean
 from lungseg.prediction.ensemble import Ensemble, finish_of
 from lungseg.prediction.film import prepare
 from lungseg.prediction.flags import flags
 from lungseg.prediction.inputs import Input
 from lungseg.prediction.orientation import overlap_rows, spread
 from lungseg.prediction.parts import SCHEMA, read_part, write_part
-from lungseg.prediction.sides import sides
+from lungseg.prediction.sides import lungs_of, sides
 
 
 def test_the_right_lung_is_at_the_viewers_left() -> None:
     mask = np.zeros((20, 30), bool)
     mask[5:15, 2:10] = mask[5:15, 18:28] = True
-    left, right, parts = sides(mask)
-    assert (int(left.sum()), int(right.sum()), parts) == (100, 80, 2)
+    left, right, parts = lungs_of(mask)
+    assert (left.pixels.shape, left.top, left.left) == ((10, 10), 5, 18)
+    assert (right.pixels.shape, right.top, right.left) == ((10, 8), 5, 2)
+    assert left.pixels.all()
+    assert right.pixels.all()
+    assert parts == 2
     mask[10, 10:18] = True
-    left, right, parts = sides(mask)
-    assert parts == 1
-    assert not (left & right).any()
-    assert ((left | right) == mask).all()
-    assert left[:, 18:].sum() == 100
+    one, other = sides(mask)
+    assert lungs_of(mask)[2] == 1
+    assert not (one & other).any()
+    assert ((one | other) == mask).all()
+    assert one[:, 18:].sum() == 100
     only = np.zeros((20, 30), bool)
     only[5:15, 18:28] = True
-    left, right, parts = sides(only)
-    assert (int(left.sum()), int(right.sum()), parts) == (100, 0, 1)
-    assert sides(np.zeros((4, 4), bool))[2] == 0
+    one, other = sides(only)
+    assert (int(one.sum()), int(other.sum()), lungs_of(only)[2]) == (100, 0, 1)
+    assert lungs_of(np.zeros((4, 4), bool))[2] == 0
+
+
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=24)))
+def test_the_lungs_together_are_the_mask(mask: np.ndarray) -> None:
+    cleaned = clean(mask, min_area_fraction=0.0)
+    left, right, parts = lungs_of(cleaned)
+    one, other = sides(cleaned)
+    np.testing.assert_array_equal(one | other, cleaned)
+    assert not (one & other).any()
+    assert parts == label(cleaned, np.ones((3, 3)))[1]
+    for lung, film in ((left, one), (right, other)):
+        text = rle.encode_within(lung.pixels, lung.top, lung.left, mask.shape[1])
+        assert text == rle.encode(film)
+        np.testing.assert_array_equal(rle.decode(text, *mask.shape), film)
 
 
 def test_lungs_spread_downward_on_a_film_that_is_the_right_way_up() -> None:
-    left, right = np.zeros((2, 16, 20), bool)
-    left[0:16, 12:14] = left[8:16, 14:18] = True
-    right[0:16, 6:8] = right[8:16, 2:6] = True
+    mask = np.zeros((16, 20), bool)
+    mask[0:16, 12:14] = mask[8:16, 14:18] = True
+    mask[0:16, 6:8] = mask[8:16, 2:6] = True
+    left, right, _ = lungs_of(mask)
     # Centre of the upper ends 12.5, of the lower ends 14.5, width 6.
     assert spread(left, right) == pytest.approx(2 / 6)
-    assert spread(right[::-1, ::-1], left[::-1, ::-1]) == pytest.approx(-2 / 6)
+    turned = lungs_of(np.ascontiguousarray(mask[::-1, ::-1]))
+    assert spread(*turned[:2]) == pytest.approx(-2 / 6)
     assert overlap_rows(left, right) == 1.0
-    assert overlap_rows(left[:, :10], right) != overlap_rows(left[:, :10], right)
-    assert np.isnan(spread(left, np.zeros_like(left)))
+    mask[:8, 12:14] = False
+    assert overlap_rows(*lungs_of(mask)[:2]) == 1.0
+    mask[8:, 2:8] = False
+    assert overlap_rows(*lungs_of(mask)[:2]) == 0.0
+    mask[:, :10] = False
+    assert np.isnan(overlap_rows(*lungs_of(mask)[:2]))
+    assert np.isnan(spread(*lungs_of(mask)[:2]))
 
 
 def test_true_masks_are_told_from_turned_ones(real_cases: Path) -> None:
@@ -55,7 +85,7 @@ def test_true_masks_are_told_from_turned_ones(real_cases: Path) -> None:
     for path in sorted((real_cases / "masks").glob("*.png"))[::5]:
         mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127
         for one, found in ((mask, upright), (mask[::-1, ::-1], turned)):
-            left, right, _ = sides(np.ascontiguousarray(one))
+            left, right, _ = lungs_of(np.ascontiguousarray(one))
             found.append(spread(left, right))
     assert np.mean(np.array(upright) > 0) >= 0.98
     assert np.mean(np.array(turned) < 0) >= 0.98
@@ -104,6 +134,9 @@ def test_flags(change: dict[str, Any], expected: list[str]) -> None:
     assert flags(GOOD | change, 0.9) == expected
 
 
+INFO: dict[str, Any] = {"threshold": 0.5, "min_area_fraction": 0.0}
+
+
 class _Constant:
     def __init__(self, output: np.ndarray) -> None:
         self.output, self.info = output, {"threshold": 0.5}
@@ -123,9 +156,24 @@ def test_agreement_is_the_dice_of_the_members() -> None:
 
 
 def test_members_of_different_sizes_are_refused() -> None:
-    infos = [{"size": size, "threshold": 0.5, "min_area_fraction": 0.0} for size in (64, 128)]
+    infos = [{"size": size, **INFO, "sha256": str(size)} for size in (64, 128)]
     with pytest.raises(UserError, match="needs models of one size"):
-        finish_of(infos, ["a", "b"], "f")
+        finish_of(infos, ["a", "b"])
+
+
+def test_a_network_does_not_vote_twice() -> None:
+    with pytest.raises(UserError, match="a and c are the same network"):
+        finish_of([{"size": 64, **INFO, "sha256": name} for name in "aba"], ["a", "b", "c"])
+
+
+def test_the_fingerprint_is_of_all_that_the_masks_depend_on() -> None:
+    info = {"size": 64, **INFO, "sha256": "a", "scores": {"val_dice": 0.9}}
+    prints = {
+        finish_of([info | change], ["a"]).fingerprint
+        for change in ({}, {"threshold": 0.4}, {"sha256": "b"}, {"min_area_fraction": 0.01})
+    }
+    assert len(prints) == 4
+    assert finish_of([info | {"scores": {}}], ["a"]).fingerprint in prints
 
 
 def test_a_part_tells_its_rejected_images_even_without_rows(tmp_path: Path) -> None:
