@@ -37,8 +37,8 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         "## Data",
         table(["Source", "Cases", "Mask convention"], rows),
         "\n".join(f"- {name}: {CONVENTIONS[name]}" for name in CONVENTIONS if name in names),
-        f"{data['patients']} patients, none of them in two of training, validation and test; "
-        f"{data['rejected']} cases could not be used.",
+        f"{data['patients']} patients, none of them in two of training, validation and test, "
+        f"unless the data set's own split has it so; {data['rejected']} cases could not be used.",
     ]
 
 
