@@ -20,6 +20,7 @@ import typer
 from typer.testing import CliRunner
 
 from jobs.command import app
+from jobs.options import settings_of
 from lungseg.resolve import describe, resolve
 
 ROOT = Path(__file__).parents[2]
@@ -126,9 +127,10 @@ def parse(verb: list[str], rest: list[str]) -> Any:
         command = command.commands[word]
     words = [STAND_INS.get(word, word) for word in rest if word != "…"]
     context = command.make_context(" ".join(verb), words)
-    config, assignments = context.params.get("config"), context.params.get("assignments") or ()
+    config = context.params.get("config")
     own = str(ROOT / config) if config and (ROOT / config).exists() else None
-    resolve(preset=context.params.get("preset"), config=own, assignments=assignments)
+    context.params["config"] = own
+    settings_of(context)
     return context
 
 
