@@ -22,7 +22,7 @@ def _settings_help() -> str:
         default = field.get_default(call_default_factory=True)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         told = escape(field.description or "")
-        lines += [f"{name} = {shown if shown != '' else '(empty)'}: {told}", ""]
+        lines += [f"{name} = {'(empty)' if shown in ('', None) else shown}: {told}", ""]
     return "\n".join(lines)
 
 

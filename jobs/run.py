@@ -16,7 +16,7 @@ from lungseg import runfolder, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.resolve import with_values
 from lungseg.runfolder import timed
-from lungseg.settings import Settings
+from lungseg.settings import ReportSettings, Settings
 
 
 def run(
@@ -87,7 +87,7 @@ def run(
         ]
         heading("evaluate", storage.join(out, "scores"))
         with timed(out, "evaluate"):
-            evaluate(
+            tables = evaluate(
                 trained,
                 shards,
                 storage.join(out, "scores"),
@@ -95,6 +95,7 @@ def run(
                 settings=settings.evaluate,
                 precision=settings.train.precision,
             )
+            _fill_cards(trained, tables, settings.report)
     heading("report", storage.join(out, "report"))
     with timed(out, "report"):
         page = report([out], storage.join(out, "report"), settings.report)
@@ -116,6 +117,13 @@ def _narrowed(settings: Settings, searched: Sequence[str]) -> Settings:
     space = {name: settings.tune.space[name] for name in searched}
     tuning = settings.tune.model_copy(update={"space": space})
     return settings.model_copy(update={"tune": tuning})
+
+
+def _fill_cards(models: Sequence[str], tables: Sequence[str], settings: ReportSettings) -> None:
+    from lungseg.report.folder_card import add_scores
+
+    for model, table in zip(models, tables, strict=True):
+        add_scores(model, table, settings)
 
 
 def _search(name: str, shards: str, out: str, settings: Settings) -> dict[str, Any]:

@@ -55,10 +55,11 @@ def train(
         raise UserError("the setting train.mlflow needs MLflow: pip install 'lungseg[mlflow]'")
     info = fitting_info(training.shards, settings)
     done = finished(training, settings, info)
+    plan = _plan(training, settings, info)
     if done:
+        _write_card(training, done, plan, info)
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
         return done
-    plan = _plan(training, settings, info)
     storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
     found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
     done_epochs = len(checkpoint.read_history(found)) if found else 0
@@ -67,7 +68,18 @@ def train(
         work = partial(run_trainer, settings=settings, info=info, placement=placement)
         side_by_side(work, [training], 1)
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
+    _write_card(training, model, plan, info)
     return model
+
+
+def _write_card(
+    training: Training, model: dict[str, Any], plan: dict[str, Any], info: dict[str, Any]
+) -> None:
+    """The model's card, unless it is there: a run adds the scores of the test to it."""
+    if not storage.exists(storage.join(training.out, "card.json")):
+        from lungseg.report.folder_card import write_card
+
+        write_card(training.out, model, plan, info)
 
 
 def fitting_info(shards_path: str, settings: Settings) -> dict[str, Any]:

@@ -102,6 +102,16 @@ class NetworkSettings(Section):
         description="Way up of the U-Net's decoder: transposed convolution, or repeated pixels and "
         "a 2×2 convolution (as many parameters, a fifth slower).",
     )
+    attention: bool | None = Field(
+        None,
+        description="Non-local block at the bottleneck of the residual networks; empty: of rngunet "
+        "alone.",
+    )
+    gates: bool | None = Field(
+        None,
+        description="Attention gates on the skip connections of the residual networks; empty: of "
+        "rngunet alone.",
+    )
 
 
 class AugmentationSettings(Section):
@@ -382,6 +392,9 @@ def network_arguments(settings: Settings, model: str) -> dict[str, Any]:
     }
     if model == "unet":
         arguments["upsampling"] = settings.network.upsampling
+    else:
+        parts = {"attention": settings.network.attention, "gates": settings.network.gates}
+        arguments |= {name: wanted for name, wanted in parts.items() if wanted is not None}
     if settings.preset == "literature":
         arguments |= literature_arguments(model)
     return arguments

@@ -1,42 +1,112 @@
-"""What a user of a model has to know of it, on one page."""
+"""What a user of a model has to know of it: the content of a card, for people and programs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from lungseg.figures.forest import Group
+from lungseg.networks import ARCHITECTURES
 from lungseg.report.gather import Gathered
-from lungseg.report.labels import SCORES, score_title
-from lungseg.report.markdown import cell, table
-from lungseg.report.sections.comparison import number
+from lungseg.report.labels import SCORES
 
-_PUBLISHED = {
-    "unet": "Ronneberger 2015, arXiv 1505.04597",
-    "resunet": "Zhang, Liu, Wang 2018, arXiv 1711.10684",
-    "rngunet": "after PeerJ Computer Science 2024, e1780; details are our reading",
-}
-
-_USE = (
+USE = (
+    "For research. Not for diagnosis.",
     "Finds the lungs on frontal chest radiographs, for measuring and to prepare further analysis. "
-    "Not a medical device; masks need a look before anything depends on them."
+    "Not a medical device; masks need a look before anything depends on them.",
 )
+CONVENTIONS = {
+    "heart-excluded": "the heart, and the lung behind it, is no lung",
+    "retrocardiac-included": "the lung behind the heart is lung",
+    "unknown": "the data does not tell whether the lung behind the heart is lung",
+}
 _LIMITS = (
     "Lateral films, infants, opacified lungs, and anything that is not a chest are outside of what "
-    "it was trained on. Scores hold for the sources named here; on films of another source expect "
-    "lower ones and stray islands."
+    "it was trained on.",
+    "Scores hold for the sources named here; on films of another source expect lower ones and "
+    "stray islands.",
 )
+_MIXED = (
+    "It was trained on masks of several conventions, which differ by Dice .84 to .94 on the same "
+    "film: look at the scores by mask convention."
+)
+_WORST = 5
 
 
-def card_facts(gathered: Gathered, summary: Mapping[str, Any], model: str) -> dict[str, str]:
-    """The facts of a card by their names, in order; what is not known is left out."""
-    info = gathered.first_info(model)
+def model_card(
+    title: str,
+    info: Mapping[str, Any],
+    *,
+    test: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    reproduce: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The content of a card.
+
+    Args:
+        title: how the model is called.
+        info: `segmenter.json`; empty for masks from elsewhere.
+        test: outcome of the test (see `tested`), if there was one.
+        data: what is known of the films it was trained on.
+        reproduce: commands that train it again, and what it was trained with.
+    """
+    mixed = len(info.get("mask_conventions", ())) > 1
+    return {
+        "format": 1,
+        "title": title,
+        "use": list(USE),
+        "limits": [*_LIMITS, *([_MIXED] if mixed else [])],
+        "model": dict(info),
+        "data": data,
+        "test": test,
+        "reproduce": reproduce,
+    }
+
+
+def tested(
+    gathered: Gathered,
+    summary: Mapping[str, Any],
+    model: str,
+    groups: Mapping[str, list[Group]],
+) -> dict[str, Any]:
+    """The entry `test` of a card: mean, spread and interval of each score, groups, worst cases.
+
+    Args:
+        gathered: the runs.
+        summary: of `lungseg.summary.summarise`.
+        model: its name there.
+        groups: of `lungseg.report.sections.subgroups.find_groups`.
+    """
+    entry, title = summary["models"][model], gathered.titles[model]
     own = gathered.cases[gathered.cases["model"] == model]
-    entry = summary["models"][model]
-    training = info.get("training", {})
-    sources = ", ".join(name for name in sorted(own["source"].unique()) if name)
+    counts = ("n_cases", "n_patients", "n_failed", "n_trainings")
+    return {
+        **{name: entry[name] for name in counts},
+        "sources": sorted(name for name in own["source"].unique() if name),
+        "boundary_unit": entry.get("boundary_unit", "px"),
+        "scores": {name: entry[name] for name in SCORES if entry.get(name)},
+        "subgroups": [
+            {"fact": fact, "group": group.label, "n_patients": group.patients}
+            | {"small": group.small, "dice": mean, "ci95": [low, high]}
+            for fact, found in groups.items()
+            for group in found
+            for mean, low, high in [group.estimates[title]]
+        ],
+        "worst": own.nsmallest(_WORST, "dice")[["case_id", "dice"]].to_dict("records"),
+    }
+
+
+def card_facts(card: Mapping[str, Any]) -> dict[str, str]:
+    """The facts of a card by their names, in order; what is not known is left out."""
+    info, data, test = card["model"], card["data"] or {}, card["test"] or {}
+    training, counts = info.get("training", {}), data.get("counts")
+    architecture = info.get("architecture")
+    known = ARCHITECTURES.get(str(architecture))
+    conventions = info.get("mask_conventions", [])
+    validated = info.get("scores", {}).get("val_dice")
     facts = {
-        "Architecture": info.get("architecture"),
-        "Published as": _PUBLISHED.get(str(info.get("architecture"))),
+        "Architecture": architecture,
+        "Published as": known.reference if known else None,
         "Arguments": _listing(info.get("arguments")),
         "Parameters": f"{info['parameters']:,}" if info.get("parameters") else None,
         "Input": f"{info['size']}×{info['size']} px, one channel" if "size" in info else None,
@@ -44,53 +114,24 @@ def card_facts(gathered: Gathered, summary: Mapping[str, Any], model: str) -> di
         "Threshold": f"{info['threshold']:.3f}, chosen on validation"
         if "threshold" in info
         else None,
-        "Mask conventions of the training": ", ".join(info.get("mask_conventions", [])),
+        "Mask conventions of the training": ", ".join(conventions),
         "Data fingerprint": info.get("data_fingerprint"),
-        "Trainings": str(entry["n_trainings"]),
+        "Training, validation, test cases": f"{counts['train']}, {counts['val']}, {counts['test']}"
+        if counts
+        else None,
+        "Trainings": test.get("n_trainings"),
         "Best epoch": training.get("best_epoch"),
         "Arithmetic": training.get("precision"),
-        "Test cases": f"{entry['n_cases']} of {entry['n_patients']} patients"
-        + (f" ({sources})" if sources else ""),
-        "Empty predictions": str(entry["n_failed"]),
+        "Validation Dice": f"{validated:.4f}" if validated is not None else None,
+        "Test cases": _test_cases(test) if test else None,
+        "Empty predictions": test.get("n_failed"),
     }
     return {name: str(value) for name, value in facts.items() if value not in (None, "")}
 
 
-def model_card(gathered: Gathered, summary: Mapping[str, Any], model: str) -> str:
-    """The card as Markdown."""
-    title = gathered.titles[model]
-    entry = summary["models"][model]
-    unit = entry.get("boundary_unit", "px")
-    scores = [
-        [score_title(name, unit), *_statistics(name, entry[name])]
-        for name in SCORES
-        if entry.get(name)
-    ]
-    facts = [[name, value] for name, value in card_facts(gathered, summary, model).items()]
-    worst = gathered.cases[gathered.cases["model"] == model].nsmallest(5, "dice")
-    listed = [[row["case_id"], f"{row['dice']:.4f}"] for row in worst.to_dict("records")]
-    return "\n".join(
-        [
-            f"# {cell(title)}",
-            "", _USE,
-            "", "## Facts", "", table(["Fact", "Value"], facts),
-            "", "## Scores on the test films", "",
-            table(["Score", "Mean", "95 % CI", "Median", "5th percentile"], scores),
-            "", "## Worst cases", "", table(["Case", "Dice"], listed),
-            "", "## Limits", "", _LIMITS,
-            "",
-        ]
-    )  # fmt: skip
-
-
-def _statistics(name: str, entry: Mapping[str, Any]) -> list[str]:
-    low, high = entry["ci95"]
-    interval = f"{number(name, low)} to {number(name, high)}"
-    return [
-        number(name, entry["mean"]),
-        interval,
-        *(number(name, entry[k]) for k in ("median", "p5")),
-    ]
+def _test_cases(test: Mapping[str, Any]) -> str:
+    sources = f" ({', '.join(test['sources'])})" if test["sources"] else ""
+    return f"{test['n_cases']} of {test['n_patients']} patients{sources}"
 
 
 def _listing(values: Mapping[str, Any] | None) -> str:

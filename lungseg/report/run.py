@@ -40,8 +40,8 @@ class Run:
     scores: pd.DataFrame
     """Per-case rows of all models and trainings, with the column `file` they were read from."""
     trainings: list[Training]
-    provenance: dict[str, Any]
-    shards: str | None
+    provenance: dict[str, Any] = field(default_factory=dict)
+    shards: str | None = None
     trials: dict[str, pd.DataFrame] = field(default_factory=dict)
     """`trials.csv` of the search of each model."""
     curves: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def read_run(path: str) -> Run:
     Raises:
         UserError: there are no scores in it.
     """
-    tables = [_read_scores(file) for file in _score_files(path)]
+    tables = [read_scores(file) for file in _score_files(path)]
     if not tables:
         raise UserError(f"{path} holds no scores to report: run lungseg evaluate first")
     provenance = storage.join(path, "provenance.json")
@@ -89,7 +89,12 @@ def _is_shards(folder: str) -> bool:
     return storage.exists(storage.join(folder, "dataset.json"))
 
 
-def _read_scores(path: str) -> pd.DataFrame:
+def read_scores(path: str) -> pd.DataFrame:
+    """A table of scores without the masks, with the column `file` it was read from.
+
+    Raises:
+        UserError: it is none.
+    """
     file = pq.ParquetFile(io.BytesIO(storage.read_bytes(path)))
     columns = [name for name in file.schema_arrow.names if name not in LONG_COLUMNS]
     missing = {"case_id", "model", "tp", "fp", "fn", "tn", "dice", "iou"} - set(columns)

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lungseg import storage
+from lungseg.figures.forest import Group
+from lungseg.report.card_page import card_page
 from lungseg.report.gather import Gathered, gather
 from lungseg.report.markdown import short_report
-from lungseg.report.model_card import model_card
+from lungseg.report.model_card import model_card, tested
 from lungseg.report.page import render
 from lungseg.report.run import read_run
 from lungseg.report.section import Section
 from lungseg.report.sections.agreement import agreement
 from lungseg.report.sections.calibration import calibration
-from lungseg.report.sections.cards import cards
+from lungseg.report.sections.cards import cards as facts_of_models
 from lungseg.report.sections.cases import cases
 from lungseg.report.sections.comparison import comparison
 from lungseg.report.sections.confusion import confusion
@@ -27,7 +29,7 @@ from lungseg.report.sections.distributions import distributions
 from lungseg.report.sections.overlays import overlays
 from lungseg.report.sections.provenance import provenance
 from lungseg.report.sections.search import search
-from lungseg.report.sections.subgroups import subgroups
+from lungseg.report.sections.subgroups import find_groups, subgroups
 from lungseg.report.sections.training import training
 from lungseg.summary import summarise
 
@@ -62,12 +64,21 @@ def write_report(runs: Sequence[str], out: str, *, resamples: int = 10_000, seed
         resamples=resamples,
         seed=seed,
     )
-    sections = _sections(gathered, summary, resamples, seed)
+    groups = find_groups(gathered, resamples=resamples, seed=seed)
+    cards = {
+        name: model_card(
+            gathered.titles[name],
+            gathered.first_info(name),
+            test=tested(gathered, summary, name, groups),
+        )
+        for name in gathered.models
+    }
+    sections = _sections(gathered, summary, groups, cards)
     for section in sections:
         _write_files(out, section)
-    for name in gathered.models:
-        card = storage.join(out, "model-cards", f"{_file_name(name)}.md")
-        storage.write_text(card, model_card(gathered, summary, name))
+    for name, card in cards.items():
+        path = storage.join(out, "model-cards", f"{_file_name(name)}.md")
+        storage.write_text(path, card_page(card))
     storage.write_text(storage.join(out, "report.md"), short_report(summary, gathered.titles))
     storage.write_text(storage.join(out, "summary.json"), _json(summary))
     page = storage.join(out, "index.html")
@@ -76,14 +87,17 @@ def write_report(runs: Sequence[str], out: str, *, resamples: int = 10_000, seed
 
 
 def _sections(
-    gathered: Gathered, summary: dict[str, Any], resamples: int, seed: int
+    gathered: Gathered,
+    summary: dict[str, Any],
+    groups: dict[str, list[Group]],
+    cards: dict[str, dict[str, Any]],
 ) -> list[Section]:
     found = [
         comparison(summary, gathered.titles),
         distributions(gathered),
         agreement(gathered),
         overlays(gathered),
-        subgroups(gathered, resamples=resamples, seed=seed),
+        subgroups(gathered, groups),
         confusion(gathered),
         cost(gathered, summary),
         training(gathered),
@@ -91,7 +105,7 @@ def _sections(
         search(gathered),
         cases(gathered),
         dataset(gathered.runs),
-        cards(gathered, summary),
+        facts_of_models(cards),
         provenance(gathered),
     ]
     return [section for section in found if section]

@@ -64,9 +64,19 @@ def test_all_parts_of_a_run_are_there(finished: Path) -> None:
         info = json.loads((folder / "segmenter.json").read_text())
         best = max(float(row["val_dice"]) for row in rows)
         assert info["scores"]["val_dice"] == pytest.approx(best, abs=1e-6)
+        assert "## Scores on the test films" in (folder / "card.md").read_text()
+        card = json.loads((folder / "card.json").read_text())
+        assert card["test"]["scores"]["dice"] == dice_of(finished, model)
+        assert card["data"]["counts"]["train"] == 14
     provenance = json.loads((finished / "provenance.json").read_text())
     assert set(provenance["seconds"]) == {"shard", "train", "evaluate", "report"}
     assert provenance["versions"]["ray"]
+
+
+def dice_of(folder: Path, model: str) -> dict[str, object]:
+    summary = json.loads((folder / "report" / "summary.json").read_text())
+    told: dict[str, object] = summary["models"][model]["dice"]
+    return told
 
 
 def test_summary_follows_from_the_cases(finished: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from lungseg.errors import UserError
 from lungseg.resolve import describe, resolve
-from lungseg.settings import Settings, fingerprint
+from lungseg.settings import Settings, fingerprint, network_arguments
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
@@ -75,3 +75,15 @@ def test_every_setting_has_a_sentence_and_a_default() -> None:
 def test_fingerprint_follows_content() -> None:
     assert fingerprint(Settings()) == fingerprint(resolve(preset=None) and Settings())
     assert fingerprint(resolve()) != fingerprint(resolve(assignments=["train.epochs=3"]))
+
+
+def test_an_ablation_is_a_matter_of_settings() -> None:
+    config = str(Path(__file__).parents[2] / "jobs" / "ablation.yaml")
+    steps = resolve(config=config)
+    assert steps.models == ("unet", "resunet", "rngunet")
+    assert "gates" not in network_arguments(steps, "unet")
+    assert network_arguments(steps, "rngunet")["gates"] is False
+    last = resolve(config=config, assignments=["network.gates=true"])
+    assert network_arguments(last, "rngunet")["gates"] is True
+    usual = network_arguments(resolve(), "rngunet")
+    assert not {"attention", "gates"} & set(usual)

@@ -7,18 +7,21 @@ from typing import Any
 
 import pandas as pd
 
-from lungseg.report.gather import Gathered
 from lungseg.report.model_card import card_facts
 from lungseg.report.section import Section, Table
 
 
-def cards(gathered: Gathered, summary: Mapping[str, Any]) -> Section:
-    """The facts of all models side by side."""
-    facts = {name: card_facts(gathered, summary, name) for name in gathered.models}
+def cards(found: Mapping[str, Mapping[str, Any]]) -> Section:
+    """The facts of all models side by side.
+
+    Args:
+        found: the card of each model.
+    """
+    facts = {name: card_facts(card) for name, card in found.items()}
     names = list(dict.fromkeys(fact for own in facts.values() for fact in own))
     rows = [[fact, *(own.get(fact, "–") for own in facts.values())] for fact in names]
-    header = ["Fact", *gathered.titles.values()]
-    frame = pd.DataFrame(rows, columns=["fact", *gathered.models])
+    header = ["Fact", *(card["title"] for card in found.values())]
+    frame = pd.DataFrame(rows, columns=["fact", *found])
     text = "The full cards stand in model-cards/, one file a model."
     table = Table("model-cards", "Facts of the models", frame, header, rows)
     return Section("models", "Model cards", [text], [table])

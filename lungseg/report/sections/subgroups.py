@@ -20,15 +20,19 @@ _SIDES = {"up to 512 px": 513, "513 to 1024 px": 1025, "1025 to 2048 px": 2049}
 _LARGEST = "over 2048 px"
 
 
-def subgroups(gathered: Gathered, *, resamples: int, seed: int) -> Section | None:
-    """Table and a forest plot a fact; facts that all cases share are left out."""
+def find_groups(gathered: Gathered, *, resamples: int, seed: int) -> dict[str, list[Group]]:
+    """Mean Dice of each group by fact; facts that all cases share are left out."""
     facts = group_facts(gathered.facts)
     found = {
         name: _groups(gathered, facts[name], resamples, seed)
         for name in FACTS
         if name in facts and facts[name].nunique() > 1
     }
-    found = {name: groups for name, groups in found.items() if groups}
+    return {name: groups for name, groups in found.items() if groups}
+
+
+def subgroups(gathered: Gathered, found: dict[str, list[Group]]) -> Section | None:
+    """Table and a forest plot for each fact of `find_groups`."""
     if not found:
         return None
     colours = palette(list(gathered.titles.values()))

@@ -1,0 +1,83 @@
+"""The card in a model's own folder: `card.json` and `card.md`.
+
+Written when the training has ended, with what is known then, and again with the scores of the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lungseg import machine, shards, storage
+from lungseg.report.card_page import card_page
+from lungseg.report.gather import gather
+from lungseg.report.labels import model_title
+from lungseg.report.model_card import model_card, tested
+from lungseg.report.reproduce import commands
+from lungseg.report.run import Run, Training, read_scores
+from lungseg.report.sections.subgroups import find_groups
+from lungseg.settings import ReportSettings
+from lungseg.summary import summarise
+
+_JSON, _PAGE = "card.json", "card.md"
+_KNOWN_OF_DATA = ("fingerprint", "patients", "rejected", "folds", "sources")
+
+
+def write_card(
+    folder: str, info: Mapping[str, Any], plan: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> None:
+    """Write the card of a model that was just trained.
+
+    Args:
+        folder: of the model.
+        info: its `segmenter.json`.
+        plan: its `plan.json`.
+        dataset: `dataset.json` of the shards it was trained on.
+    """
+    how = {
+        "commands": commands(plan, dataset["settings"], info["training"]["workers"]),
+        "training_fingerprint": plan["fingerprint"],
+        "versions": machine.versions(),
+        "hardware": machine.hardware(),
+    }
+    counts = shards.fold_counts(dataset, plan["fold"]) | {"test": dataset["counts"]["test"]}
+    data = {name: dataset[name] for name in _KNOWN_OF_DATA} | {"counts": counts}
+    title = model_title(info["architecture"])
+    _write(folder, model_card(title, info, data=data, reproduce=how))
+
+
+def add_scores(folder: str, table: str, settings: ReportSettings) -> None:
+    """Add the scores of the test, with their intervals and subgroups.
+
+    Args:
+        folder: of the model.
+        table: path of its scores, one row a case.
+        settings: of the bootstrap.
+    """
+    card = _read(folder)
+    info = json.loads(storage.read_text(storage.join(folder, "segmenter.json")))
+    name, scores = info["architecture"], read_scores(table)
+    gathered = gather([Run(folder, name, scores, [Training(name, "", "", info, None, None)])])
+    resamples, seed = settings.resamples, settings.seed
+    summary = summarise(gathered.rows, titles=gathered.titles, resamples=resamples, seed=seed)
+    groups = find_groups(gathered, resamples=resamples, seed=seed)
+    test = tested(gathered, summary, name, groups)
+    known = {part: card.get(part) for part in ("data", "reproduce")}
+    _write(folder, model_card(model_title(name), info, test=test, **known))
+
+
+def _read(folder: str) -> dict[str, Any]:
+    """The card as it is; empty where the model was trained before there were any."""
+    path = storage.join(folder, _JSON)
+    card: dict[str, Any] = json.loads(storage.read_text(path)) if storage.exists(path) else {}
+    return card
+
+
+def _write(folder: str, card: Mapping[str, Any]) -> None:
+    """Write both files, unless they say the same already; the one that is read comes last."""
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    for name, content in ((_PAGE, card_page(card)), (_JSON, text)):
+        path = storage.join(folder, name)
+        if not storage.exists(path) or storage.read_text(path) != content:
+            storage.write_text(path, content)
