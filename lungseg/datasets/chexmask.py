@@ -85,10 +85,10 @@ def _tables(folder: str) -> list[str]:
 def _is_table(path: str) -> bool:
     try:
         with _open(path) as stream:
-            header = stream.readline(4096)
+            names = next(csv.reader([stream.readline(4096)]), [])
     except _UNREADABLE:
         return False
-    return all(column in header for column in _COLUMNS)
+    return set(_COLUMNS) <= set(names)
 
 
 def _open(path: str) -> fsspec.core.OpenFile:
@@ -100,9 +100,11 @@ def _rows(table: str) -> Iterator[tuple[str, dict[str, str]]]:
     try:
         with _open(table) as stream:
             reader = csv.DictReader(stream, restval="")
-            id_column = (reader.fieldnames or [""])[0]
+            names = reader.fieldnames or [""]
+            if not set(_COLUMNS) <= set(names):
+                raise UserError(f"{table} lacks one of the columns {', '.join(_COLUMNS)}")
             for row in reader:
-                yield row[id_column], row
+                yield row[names[0]], row
     except _UNREADABLE as error:
         raise UserError(f"{table} cannot be read: {error}") from error
 

@@ -120,6 +120,16 @@ def test_damaged_table(tree: Build, table: Build) -> None:
             find_cases([f"{root}/Padchest.csv.gz"])
 
 
+def test_a_table_of_other_columns(tree: Build, table: Build) -> None:
+    text = table("ImageID", ("1.png", 0.9))
+    root = tree({"Padchest.csv": text.replace("Width", "Width 2"), "1.png": b""})
+    with pytest.raises(UserError, match="holds no CheXmask table"):
+        find_cases([root], "chexmask")
+    root = tree({"Padchest.csv": text.replace("Width\r\n", "Width\r\n".join(['"', '"']), 1)})
+    with pytest.raises(UserError):
+        find_cases([root], "chexmask")
+
+
 def test_damaged_rows_are_listed_and_the_others_kept(
     tree: Build, film: Build, table: Build
 ) -> None:
