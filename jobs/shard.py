@@ -7,8 +7,6 @@ missing. Only then is the split drawn, over the cases that turned out usable.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import random
@@ -22,6 +20,7 @@ from jobs.shard_worker import Distribute, Note, Stage, part_path
 from jobs.spread import spread
 from lungseg import datasets, duplicates, shards, storage
 from lungseg.case import SPLITS
+from lungseg.csv_text import to_csv
 from lungseg.errors import UserError
 from lungseg.perceptual_hash import near_duplicates
 from lungseg.settings import DataSettings, fingerprint
@@ -166,7 +165,7 @@ def _split(
 
 def _write_duplicates(out: str, groups: Sequence[Sequence[Note]], places: dict[str, Place]) -> None:
     rows = duplicates.list_duplicates(groups, places)
-    storage.write_text(storage.join(out, duplicates.FILE), duplicates.to_csv(rows))
+    storage.write_text(storage.join(out, duplicates.FILE), to_csv(duplicates.COLUMNS, rows))
     if rows:
         say(f"         {duplicates.summary(rows)}")
 
@@ -184,11 +183,7 @@ def _distribute(usable: Sequence[Note], staging: str, out: str, places: dict[str
 
 
 def _write_rejected(out: str, rows: list[dict[str, str]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _REJECTED_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    storage.write_text(storage.join(out, "rejected.csv"), text.getvalue())
+    storage.write_text(storage.join(out, "rejected.csv"), to_csv(_REJECTED_COLUMNS, rows))
     if rows:
         say(f"         rejected {len(rows)}: {_commonest(rows)}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 from lungseg.split import Listed, Place
@@ -37,15 +35,6 @@ def list_duplicates(
             values = (number, film.case_id, film.source, film.patient, split, fold, across)
             rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
-
-
-def to_csv(rows: Sequence[Mapping[str, str | int]]) -> str:
-    """The rows as CSV text, with a header."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def summary(rows: Sequence[Mapping[str, str | int]]) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lungseg import storage
+from lungseg.csv_text import to_csv
 
 SCHEMA = pa.schema(
     [
@@ -102,11 +103,7 @@ def list_parts(out: str) -> list[str]:
 
 def write_rejected(path: str, rejected: Iterable[dict[str, str]]) -> None:
     """Write `rejected.csv`."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("image_id", "path", "reason"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rejected)
-    storage.write_text(path, text.getvalue())
+    storage.write_text(path, to_csv(("image_id", "path", "reason"), rejected))
 
 
 def write_chexmask(folder: str, chunk: int, rows: Sequence[dict[str, Any]]) -> None:

@@ -4,7 +4,8 @@ import csv
 import io
 from dataclasses import dataclass
 
-from lungseg.duplicates import COLUMNS, list_duplicates, summary, to_csv
+from lungseg.csv_text import to_csv
+from lungseg.duplicates import COLUMNS, list_duplicates, summary
 from lungseg.split import Place
 
 
@@ -50,10 +51,10 @@ def test_groups_that_do_no_harm_and_none_at_all() -> None:
         "2 films are nearly the same as another, in 1 groups (duplicates.csv)"
     )
     assert summary([]) == ""
-    assert to_csv([]) == ",".join(COLUMNS) + "\n"
+    assert to_csv(COLUMNS, []) == ",".join(COLUMNS) + "\n"
 
 
 def test_csv_is_read_back() -> None:
     rows = list_duplicates([[A, Film("b", 'an "odd", source')]], PLACES)
-    read = list(csv.DictReader(io.StringIO(to_csv(rows))))
+    read = list(csv.DictReader(io.StringIO(to_csv(COLUMNS, rows))))
     assert read == [{name: str(value) for name, value in row.items()} for row in rows]
