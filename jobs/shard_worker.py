@@ -92,7 +92,8 @@ def _try_case(
             size=settings.size,
             clahe=settings.clahe,
         )
-        return row, _note(Case(case_id=row["case_id"], image=""), row, chunk)
+        case = Case(case_id=row["case_id"], image="", patient_id=row["patient_id"])
+        return row, _note(case, row, chunk)
     case = Case.from_plain(fields)
     try:
         row = preprocess(case, settings.size, settings.clahe)
@@ -104,10 +105,13 @@ def _try_case(
 def _note(case: Case, row: dict[str, Any], chunk: int) -> Note:
     source = row.get("source", case.source)
     patient = row.get("patient_id", case.patient_id or case.case_id)
+    # The hash of a DICOM patient id means one patient in all data sets. An id that a name or a list
+    # tells may mean another patient in each.
+    hashed = not case.patient_id and patient != case.case_id
     convention = row.get("mask_convention", case.mask_convention)
     return Note(
         case_id=case.case_id,
-        patient=f"{source}/{patient}",
+        patient=f"dicom/{patient}" if hashed else f"{source}/{patient}",
         source=source,
         finding=row.get("finding", case.finding),
         split_hint=case.split_hint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def preprocess(case: Case, size: int, clahe: float = 0.0) -> dict[str, Any]:
         raise RejectedCase("needs more memory than there is") from error
     patient = case.patient_id or radiograph.patient_id
     spacing = case.spacing_mm or radiograph.spacing_mm
+    case = replace(case, view=case.view or radiograph.view)
     return _row(case, radiograph.pixels, mask, size, clahe, patient, spacing)
 
 

@@ -191,5 +191,6 @@ def _check(cases: Sequence[Listed], split_of: Mapping[str, str]) -> None:
     if empty:
         raise UserError(
             f"{len(cases)} usable cases of {len(split_of)} patients leave nothing for "
-            f"{' and '.join(empty)}: a split by patient needs at least 3 patients"
+            f"{' and '.join(empty)}: a split by patient needs at least 3 patients (to score them "
+            "only, put all into the test with --set data.split=none)"
         )

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -17,6 +22,7 @@ from jobs.shard import shard
 from lungseg import rle, shards
 from lungseg.errors import UserError
 from lungseg.network_input import network_input
+from lungseg.resolve import resolve
 from lungseg.settings import DataSettings
 from lungseg.split import TEST_FOLD
 
@@ -40,6 +46,7 @@ def write_dicom(path: Path, pixels: np.ndarray, *, patient: str, truncated: bool
     dataset.SOPInstanceUID = "1.2.3"
     dataset.Modality, dataset.PhotometricInterpretation = "DX", "MONOCHROME2"
     dataset.PatientName, dataset.PatientID = "Doe^Jane", patient
+    dataset.ViewPosition = "PA"
     dataset.PatientBirthDate, dataset.InstitutionName = "19700101", "Mercy Hospital"
     dataset.Rows, dataset.Columns = pixels.shape
     dataset.SamplesPerPixel, dataset.PixelRepresentation = 1, 0
@@ -96,7 +103,9 @@ def test_unusable_cases_are_listed_and_the_rest_is_kept(pairs: Path, tmp_path: P
     whole = (images / "c2.png").read_bytes()
     (images / "c2.png").write_bytes(whole[: len(whole) // 2])
     (masks / "c3.png").unlink()
-    (images / "c4.png").write_text("not a picture")
+    (images / "c4.png").rename(images / "=c4.png")
+    (masks / "c4.png").rename(masks / "=c4.png")
+    (images / "=c4.png").write_text("not a picture")
     shutil.copy(images / "c5.png", images / "c6.jpg")
     (images / "c6.jpg").write_bytes(cv2.imencode(".jpg", film(6)[0])[1].tobytes())
     out = tmp_path / "shards"
@@ -108,7 +117,9 @@ def test_unusable_cases_are_listed_and_the_rest_is_kept(pairs: Path, tmp_path: P
     assert "96×85" in reasons["c1.png"] or "85" in reasons["c1.png"]
     assert "truncated" in reasons["c2.png"] or "cut short" in reasons["c2.png"]
     assert "mask" in reasons["c3.png"]
-    assert reasons["c4.png"]
+    assert reasons["=c4.png"]
+    assert ",'" not in (out / "rejected.csv").read_text()
+    assert "\n'=c4," in (out / "rejected.csv").read_text()
     assert "c6" in "".join(reasons)
 
 
@@ -155,6 +166,47 @@ def test_a_killed_job_goes_on_with_the_missing_chunks(
     info = shard([str(pairs)], str(out), SETTINGS)
     assert sum(info["counts"].values()) == 10
     assert set(info["sources"]["data"]["mask_conventions"]) == {"unknown", "kept"}
+
+
+@pytest.mark.slow
+def test_a_job_killed_on_two_workers_is_finished_by_one(tmp_path: Path) -> None:
+    import ray
+
+    out, undisturbed = tmp_path / "shards", tmp_path / "undisturbed"
+    options = {"data.size": 64, "data.phantoms": 60, "data.cases_per_shard": 1}
+    command = [sys.executable, "-m", "jobs.command", "shard", "--out", str(out)]
+    command += ["--address", ray.get_runtime_context().gcs_address]
+    command += [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
+    job = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while len(list(out.rglob("part-*.json"))) < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    while ray.available_resources().get("CPU", 0) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert 5 <= len(list(out.rglob("part-*.json"))) < 60
+    with pytest.raises(UserError, match="no complete shards"):
+        shards.read_info(str(out))
+    other = ray.remote(num_cpus=1)(OtherWork).remote()
+    ray.get(other.started.remote())
+    settings = resolve(options=options).data
+    info = shard([], str(out), settings)
+    ray.kill(other)
+    assert info == shard([], str(undisturbed), settings)
+    assert contents(out) == contents(undisturbed)
+
+
+class OtherWork:
+    """Holds a CPU of the cluster."""
+
+    def started(self) -> bool:
+        return True
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_films_changed_in_place_are_noticed(pairs: Path, tmp_path: Path) -> None:
@@ -224,6 +276,7 @@ def test_names_in_dicom_files_reach_nothing_that_is_written(pairs: Path, tmp_pat
     patients = table["patient_id"]
     assert patients.str.fullmatch("[0-9a-f]{16}").all()
     assert patients["c0"] == patients["c1"] != patients["c2"]
+    assert set(table["view"]) == {"PA"}
     assert table.groupby("patient_id")["split"].nunique().max() == 1
     written = table.drop(columns=["image", "mask"]).to_csv()
     written += "".join(path.read_text() for path in out.iterdir() if path.is_file())
@@ -231,6 +284,18 @@ def test_names_in_dicom_files_reach_nothing_that_is_written(pairs: Path, tmp_pat
         assert secret not in written
     again = shard([str(pairs)], str(tmp_path / "again"), SETTINGS)
     assert again["fingerprint"] == info["fingerprint"]
+    other = tmp_path / "elsewhere"
+    for part in ("images", "masks"):
+        (other / part).mkdir(parents=True)
+    for index in range(6):
+        image, mask = film(20 + index)
+        write_dicom(other / "images" / f"d{index}.dcm", image, patient=f"PID-{index % 3}")
+        cv2.imwrite(str(other / "masks" / f"d{index}.png"), mask)
+    info = shard([str(pairs), str(other)], str(tmp_path / "both"), SETTINGS)
+    assert info["patients"] == 5
+    table = shards.read_table(str(tmp_path / "both"), "all").set_index("case_id")
+    assert table["patient_id"]["c0"] == table["patient_id"]["d0"]
+    assert table.groupby("patient_id")["split"].nunique().max() == 1
 
 
 def test_phantoms_are_drawn_without_files(tmp_path: Path) -> None:
