@@ -82,6 +82,8 @@ def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
         if not storage.exists(path):
             raise UserError(f"{path} is not there: give a folder with images and masks")
         recognised = [(path, layout)] if layout else _recognise(path, _DEPTH)
+        if layout == "chexmask" and not chexmask.recognise(path) and len(paths) > 1:
+            recognised = []
         chosen += recognised
         if not recognised:
             images.append(path)

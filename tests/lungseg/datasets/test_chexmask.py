@@ -91,6 +91,8 @@ def test_chexpert_paths_with_images_elsewhere(tree: Build, film: Build, table: B
     assert [case.patient_id for case in found.cases] == ["patient00001", "patient00002"]
     assert [case.image for case in found.cases] == [f"{root}/CheXpert-v1.0/{name}" for name in ids]
     assert len({case.case_id for case in found.cases}) == 2
+    named = find_cases([f"{root}/masks/CheXpert.csv", f"{root}/CheXpert-v1.0"], "chexmask")
+    assert named == found
 
 
 def test_mimic_ids_without_ending(tree: Build, film: Build, table: Build) -> None:
