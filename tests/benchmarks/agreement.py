@@ -27,6 +27,7 @@ from scipy.stats import spearmanr
 
 from lungseg import datasets
 from lungseg.case import Case
+from lungseg.images import read
 from lungseg.masks import read_mask
 from lungseg.prediction.ensemble import Ensemble, finish_of
 from lungseg.prediction.film import Film, prepare
@@ -38,12 +39,12 @@ BATCH, RESAMPLES = 16, 10_000
 
 
 def load(run: Path, data: str) -> dict[str, Segmenter]:
-    """The models of a run, by their architectures."""
+    """The models of a run, as ARCHITECTURE/seed-S."""
     if not (run / "report").exists():
         command = [sys.executable, "-m", "jobs.command", "run", "--data", data, "--out", str(run)]
         subprocess.run([*command, "--preset", "quick"], check=True)
     folders = sorted(path.parent for path in run.glob("models/*/*/*/segmenter.json"))
-    return {folder.parts[-3]: Segmenter.load(str(folder)) for folder in folders}
+    return {"/".join(folder.parts[-3::2]): Segmenter.load(str(folder)) for folder in folders}
 
 
 def score(
@@ -84,6 +85,14 @@ def interval(dice: np.ndarray, agreement: np.ndarray) -> list[float]:
     return [float(value) for value in np.nanpercentile(found, [2.5, 97.5])]
 
 
+def flagged(model: Segmenter, cases: Sequence[Case], turned: bool) -> int:
+    """Films that get a flag of any kind."""
+    films = (read(case.image).pixels for case in cases)
+    step = -1 if turned else 1
+    found = (model.segment(np.ascontiguousarray(film[::step, ::step])) for film in films)
+    return sum(bool(one.flags) for one in found)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, help="films with masks and split_hint")
@@ -113,7 +122,7 @@ def main() -> None:
             "times_as_long_augmented": longer / seconds,
         }
         print(
-            f"{name:<9} Dice {plain.mean():.4f}, augmented {gain.mean():+.4f} "
+            f"{name:<14} Dice {plain.mean():.4f}, augmented {gain.mean():+.4f} "
             f"(sd {gain.std(ddof=1):.4f}) in {longer / seconds:.1f} times the time"
         )
         if len(members) > 1:
@@ -130,6 +139,10 @@ def main() -> None:
                 f"agreement: Spearman {rank:.2f} ({ends[0]:.2f} to {ends[1]:.2f}) with the true "
                 f"Dice of {len(films)} films; its lowest tenth holds {hits} of the {tenth} worst"
             )
+    for name, model in models.items():
+        upright, turned = (flagged(model, cases, how) for how in (False, True))
+        report[f"flagged_{name}"] = {"upright": upright, "turned": turned}
+        print(f"{name:<14} flags {upright} of {len(cases)} films upright, {turned} of them turned")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(report, indent=2))
 
