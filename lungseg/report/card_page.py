@@ -10,6 +10,11 @@ from lungseg.report.markdown import cell, table
 from lungseg.report.model_card import CONVENTIONS, card_facts
 from lungseg.report.sections.comparison import number
 
+_UNTESTED = (
+    "Not tested yet. `lungseg run` adds the scores of its test films; those of `lungseg evaluate` "
+    "stand on the cards of `lungseg report`."
+)
+
 
 def card_page(card: Mapping[str, Any]) -> str:
     """The card of `lungseg.report.model_card`; parts that are not known are left out."""
@@ -20,7 +25,7 @@ def card_page(card: Mapping[str, Any]) -> str:
     if card["test"]:
         parts += _test(card["test"])
     else:
-        parts += ["## Scores", "Not tested yet: `lungseg evaluate` scores it on films of a test."]
+        parts += ["## Scores", _UNTESTED]
     parts += ["## Limits", "\n".join(f"- {line}" for line in card["limits"])]
     if card["reproduce"]:
         parts += _reproduce(card["reproduce"])

@@ -62,6 +62,17 @@ def test_examples_run_as_they_stand(name: str, run: Path, monkeypatch: pytest.Mo
     assert outcome.failed == 0
 
 
+def test_the_readme_example_runs_as_it_stands(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = (Path(__file__).parents[2] / "README.md").read_text().split("```python\n")[1:]
+    (code,) = [text for block in blocks if "lungseg.evaluate" in (text := block.split("```")[0])]
+    monkeypatch.chdir(run)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["mask"].shape == names["found"].mask.shape == names["film"].pixels.shape
+    assert len(names["scores"]) == len(names["cases"]) == 3
+    assert names["network"].output_shape == (None, 64, 64, 4)
+
+
 def test_no_example_is_left_out() -> None:
     modules = pkgutil.walk_packages(lungseg.__path__, "lungseg.")
     found = {"lungseg"} | {
