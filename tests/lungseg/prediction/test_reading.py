@@ -22,7 +22,7 @@ def test_what_will_never_be_read_is_rejected(tmp_path: Path) -> None:
         (tmp_path / ("a" * 300), "File name too long"),
         (tmp_path / "a\0b.png", "null byte"),
         ("nowhere://a.png", "cannot reach nowhere://a.png"),
-        ("memory://not/there.png", "not/there.png"),
+        ("memory://not/there.png", "no such file or bucket"),
     ):
         with pytest.raises(RejectedCase, match=reason):
             read_film(str(path))
