@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from jobs.ray_messages import keep_short
 from jobs.screen import log_as
 from lungseg.errors import UserError
 from lungseg.settings import ComputeSettings
@@ -101,6 +102,7 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UserError(f"no Ray cluster answers at {address}: {reason}") from error
     _quiet()
+    keep_short()
     try:
         yield
     finally:

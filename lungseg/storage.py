@@ -194,7 +194,12 @@ def list_files(folder: str, suffix: str = "", recursive: bool = False) -> list[s
         except FileNotFoundError:
             return []
     start = len(inner.rstrip("/"))
-    visible = (path for path in paths if all(map(_is_visible, path[start:].split("/"))))
+    # Some programs mark a folder by an object of no size whose name ends in "/".
+    visible = (
+        path
+        for path in paths
+        if not path.endswith("/") and all(map(_is_visible, path[start:].split("/")))
+    )
     return sorted(filesystem.unstrip_protocol(path) for path in visible if path.endswith(suffix))
 
 
@@ -204,7 +209,9 @@ def match(pattern: str) -> list[str]:
         return sorted(filter(os.path.isfile, glob.iglob(local(pattern), recursive=True)))
     with remote(pattern) as (filesystem, inner):
         found = filesystem.glob(inner, detail=True)
-    files = (path for path, entry in found.items() if entry["type"] == "file")
+    files = (
+        path for path, entry in found.items() if entry["type"] == "file" and not path.endswith("/")
+    )
     return sorted(filesystem.unstrip_protocol(path) for path in files)
 
 

@@ -46,6 +46,23 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_marks_of_folders_are_no_files(bucket: str) -> None:
+    """As Arrow leaves them, through which Ray writes checkpoints."""
+    from pyarrow.fs import FileSystem
+
+    arrow, path = FileSystem.from_uri(f"{bucket}/checkpoints/one")
+    arrow.create_dir(path)
+    storage.write_text(f"{bucket}/checkpoints/one/state.json", "{}")
+    files = [f"{bucket}/checkpoints/one/state.json"]
+    assert storage.list_files(f"{bucket}/checkpoints/one") == files
+    assert storage.list_files(f"{bucket}/checkpoints", recursive=True) == files
+    assert storage.list_files(f"{bucket}/checkpoints") == []
+    assert storage.list_folders(f"{bucket}/checkpoints") == [f"{bucket}/checkpoints/one"]
+    assert storage.match(f"{bucket}/checkpoints/**") == files
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_images_and_predictions_on_object_storage(bucket: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(3)
     info = {"architecture": "unet", "arguments": ARGUMENTS, "size": 64}

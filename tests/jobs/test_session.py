@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import threading
 
+import pytest
+
+from jobs.ray_messages import _say_first_line
 from jobs.session import silence
 
 
@@ -41,3 +44,18 @@ def test_overlapping_threads_give_standard_error_back() -> None:
     with silence():
         assert standard_error() == os.devnull
     assert standard_error() == before
+
+
+def test_messages_of_ray_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    messages = [
+        "Raylet is terminated. Termination is unexpected.\n    [a line of its log",
+        "The node with node id: 4699 and address: 10.0.0.12 and node name: a has been marked dead "
+        "because the detector has missed too many heartbeats from it.\n\t(1) raylet crashed",
+        "2 workers killed due to memory pressure\nand more",
+    ]
+    _say_first_line({"lines": messages, "pid": "raylet", "is_err": False}, ignore_prefix=False)
+    told = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert told == [
+        "the machine 10.0.0.12 is lost",
+        "Ray: 2 workers killed due to memory pressure",
+    ]
