@@ -15,10 +15,11 @@ def last_line(error: BaseException) -> str:
     """The last line of the error at the bottom, that of the first worker where several failed."""
     failures = list(getattr(error, "worker_failures", {}).values())
     inner: BaseException = failures[0] if failures else error
-    while inner.__cause__ is not None:
+    # Ray Data puts an error without a word below those that are not of the user's code.
+    while inner.__cause__ is not None and str(inner.__cause__).strip():
         inner = inner.__cause__
     lines = str(inner).strip().splitlines() or [type(inner).__name__]
-    return lines[-1].strip()
+    return re.sub(r"^lungseg\.errors\.\w+: ", "", lines[-1].strip())
 
 
 def storage_line(error: BaseException) -> str:

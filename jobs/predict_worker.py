@@ -1,7 +1,7 @@
 """What the processes of `lungseg predict` do with a chunk of images: prepare, predict, finish.
 
-A chunk travels as one row whose payload is pickled, so that Ray Data can neither split nor join
-chunks on their way.
+A chunk travels as one row, so that Ray Data can neither split nor join chunks on their way: its
+films pickled, once, and its probabilities as their plain bytes, which are four times as much.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
             rejected.append(fields | {"reason": reason})
             continue
         unread = 0
-    return _row(item, films=films, rejected=rejected)
+    content = pickle.dumps({"films": films, "rejected": rejected}, protocol=5)
+    return {"chunk": int(item["chunk"]), "content": content}
 
 
 class Network:
@@ -70,21 +71,18 @@ class Network:
         self._batch_size = settings.batch_size
 
     def __call__(self, item: Row) -> Row:
-        content = pickle.loads(item["content"])
-        films: list[Film] = content["films"]
+        films: list[Film] = pickle.loads(item["content"])["films"]
         results = [
             self._ensemble(
                 np.stack([film.square for film in films[start : start + self._batch_size]])
             )
             for start in range(0, len(films), self._batch_size)
         ]
-        return _row(
-            item,
-            **content,
-            probabilities=[one for result in results for one in result[0]],
-            agreements=[float(one) for result in results for one in result[1]],
-            network_mb=_peak_mb(),
-        )
+        return item | {
+            "probabilities": b"".join(probabilities.data for probabilities, _ in results),
+            "agreements": b"".join(agreements.data for _, agreements in results),
+            "network_mb": _peak_mb(),
+        }
 
 
 def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings) -> Row:
@@ -96,10 +94,12 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
     content = pickle.loads(item["content"])
     chunk, rows = int(item["chunk"]), []
     drawn = chunk * settings.images_per_part
+    probabilities = np.frombuffer(item["probabilities"], np.float32)
+    agreements = np.frombuffer(item["agreements"], np.float32)
     for film, probability, agreement in zip(
-        content["films"], content["probabilities"], content["agreements"], strict=True
+        content["films"], probabilities.reshape(-1, how.size, how.size), agreements, strict=True
     ):
-        row, mask = finish_film(film, probability, agreement, how, settings.low_agreement)
+        row, mask = finish_film(film, probability, float(agreement), how, settings.low_agreement)
         rows.append(row)
         if settings.masks:
             write_mask(storage.join(out, parts.MASKS), film.image_id, mask)
@@ -118,13 +118,9 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         "chunk": chunk,
         "images": len(rows) + len(content["rejected"]),
         "rejected": len(content["rejected"]),
-        "network_mb": content["network_mb"],
+        "network_mb": item["network_mb"],
         "task_mb": _peak_mb(),
     }
-
-
-def _row(item: Row, **content: Any) -> Row:
-    return {"chunk": int(item["chunk"]), "content": pickle.dumps(content, protocol=5)}
 
 
 def _peak_mb() -> int:

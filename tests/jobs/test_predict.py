@@ -117,7 +117,8 @@ def test_broken_files_and_identical_masks(model: str, originals: Path, tmp_path:
         np.testing.assert_array_equal(picture > 127, mask)
         case = exported[row["path"]]
         assert case.mask_size == mask.shape
-        assert set(case.mask_rle) == {row["left_rle"], row["right_rle"]} - {""}
+        written = {row["left_rle"], row["right_rle"]} - {""}
+        assert set(case.mask_rle) == {rle.pack(text) for text in written}
     assert len(list((out / "overlays").iterdir())) == 2
     with pytest.raises(UserError, match=r"with predict\.batch_size=5, not 3"):
         predict([model], [str(films)], str(out), settings.model_copy(update={"batch_size": 3}))
@@ -194,7 +195,7 @@ def test_wrong_requests_get_one_line(
         ({"--images": str(tmp_path / "list.csv")}, 2, "needs a column image or path"),
         ({"--out": str(tmp_path / "file")}, 2, "cannot become one"),
         ({"--actors": "two"}, 2, "actors"),
-        ({"--out": "/sys/out"}, 1, "cannot write /sys/out/predict.json"),
+        ({"--out": "/sys/out"}, 1, "cannot write /sys/out: "),
         # What only a network process can tell.
         ({"--model": str(tmp_path / "odd"), "--out": f"{out}-odd"}, 1, "multiples of 2, not 65 px"),
     ):
