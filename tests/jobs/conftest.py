@@ -9,6 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from jobs.command import _status
+
+
+@pytest.fixture(scope="session")
+def repeatable(tiny_shards: str) -> list[str]:
+    """Command of a small training of one worker whose history is the same each time."""
+    command = ["train", "--model", "unet", "--precision", "float32", "--batch-size", "4"]
+    command += ["--set", "data.size=32", "--set", "network.widths=[4,8,16]"]
+    return [*command, "--set", "train.deterministic=true", "--shards", tiny_shards]
+
+
+@pytest.fixture(scope="session")
+def twenty_epochs(repeatable: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model of such a training, of 20 epochs."""
+    model = tmp_path_factory.mktemp("twenty") / "model"
+    command = [*repeatable, "--out", str(model), "--epochs", "20"]
+    assert _status([*command, "--set", "train.stop_patience=20"]) == 0
+    return model
+
 
 @pytest.fixture
 def train_workers(cluster: None) -> Callable[[int], list[int]]:
