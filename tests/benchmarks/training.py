@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -65,6 +66,7 @@ def peer(loop: str, group: Group, size: int, precision: str) -> Iterator[Measure
     """A training loop in a process of its own."""
     config = {"loop": loop, "model": group.model, "widths": group.widths, "batch": group.batch}
     config |= {"size": size, "precision": precision, "threads": 2}
+    ours = loop in ("bare", "augmented")
     script = Path(__file__).with_name("training_peers.py")
     process = subprocess.Popen(
         [sys.executable, str(script), json.dumps(config)],
@@ -72,6 +74,7 @@ def peer(loop: str, group: Group, size: int, precision: str) -> Iterator[Measure
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        env=os.environ | (jobs.train.WORKER_ENVIRONMENT if ours else {}),
     )
     assert process.stdin is not None
     assert process.stdout is not None

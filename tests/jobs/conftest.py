@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from jobs.command import _status
+
+
+@pytest.fixture(scope="session")
+def repeatable(tiny_shards: str) -> list[str]:
+    """Command of a small training of one worker whose history is the same each time."""
+    command = ["train", "--model", "unet", "--precision", "float32", "--batch-size", "4"]
+    command += ["--set", "data.size=32", "--set", "network.widths=[4,8,16]"]
+    return [*command, "--set", "train.deterministic=true", "--shards", tiny_shards]
+
+
+@pytest.fixture(scope="session")
+def twenty_epochs(repeatable: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model of such a training, of 20 epochs."""
+    model = tmp_path_factory.mktemp("twenty") / "model"
+    command = [*repeatable, "--out", str(model), "--epochs", "20"]
+    handler = signal.getsignal(signal.SIGINT)
+    assert _status([*command, "--set", "train.stop_patience=20"]) == 0
+    # Ray Train would end at Ctrl-C with status 0, and go on doing so.
+    assert signal.getsignal(signal.SIGINT) is handler
+    return model
 
 
 @pytest.fixture

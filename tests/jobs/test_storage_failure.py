@@ -50,12 +50,10 @@ def remount(disk: Path, how: str) -> None:
 
 
 def test_one_line_and_the_checkpoint_before_stays(
-    disk: Path, tiny_shards: str, capsys: pytest.CaptureFixture[str]
+    disk: Path, twenty_epochs: Path, repeatable: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = disk / "model"
-    command = ["train", "--model", "unet", "--batch-size", "4", "--shards", tiny_shards]
-    command += ["--set", "data.size=32", "--set", "network.widths=[4,8]", "--out", str(model)]
-    command += ["--epochs", str(EPOCHS)]
+    command = [*repeatable, "--out", str(model), "--epochs", str(EPOCHS)]
 
     def refused(status: int, reason: str) -> None:
         (line,) = capsys.readouterr().err.strip().splitlines()
@@ -85,5 +83,8 @@ def test_one_line_and_the_checkpoint_before_stays(
     assert going_on
     assert int(going_on[1]) in (reached, reached + 1)
     assert told.count("cut short: going on from the newest complete checkpoint") == 1
-    epochs = [row["epoch"] for row in read_history(str(model / "history.csv"))]
-    assert epochs == list(range(1, EPOCHS + 1))
+    rows = read_history(str(model / "history.csv"))
+    assert [row["epoch"] for row in rows] == list(range(1, EPOCHS + 1))
+    undisturbed = read_history(str(twenty_epochs / "history.csv"))
+    for one, other in zip(rows, undisturbed, strict=False):
+        assert one["val_dice"] == pytest.approx(other["val_dice"], abs=1e-6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 from pathlib import Path
 
 import pytest
@@ -13,26 +12,11 @@ from lungseg.training.history import COLUMNS, Row, read_history
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
-TRAIN = ["train", "--model", "unet", "--precision", "float32", "--batch-size", "4"]
-TRAIN += ["--set", "data.size=32", "--set", "network.widths=[4,8,16]"]
-TRAIN += ["--set", "train.deterministic=true"]
 MEASURED = {"seconds", "images_per_second", "memory_mb"}
 
 
 def history(model: Path) -> list[Row]:
     return read_history(str(model / "history.csv"))
-
-
-@pytest.fixture(scope="module")
-def twenty_epochs(tiny_shards: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Model of a training of 20 epochs with one worker."""
-    model = tmp_path_factory.mktemp("twenty") / "model"
-    command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "20"]
-    handler = signal.getsignal(signal.SIGINT)
-    assert _status([*command, "--set", "train.stop_patience=20"]) == 0
-    # Ray Train would end at Ctrl-C with status 0, and go on doing so.
-    assert signal.getsignal(signal.SIGINT) is handler
-    return model
 
 
 def test_memory_does_not_grow_over_epochs(twenty_epochs: Path) -> None:
@@ -42,9 +26,9 @@ def test_memory_does_not_grow_over_epochs(twenty_epochs: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_history(
-    twenty_epochs: Path, tiny_shards: str, tmp_path: Path
+    twenty_epochs: Path, repeatable: list[str], tmp_path: Path
 ) -> None:
-    command = [*TRAIN, "--shards", tiny_shards, "--out", str(tmp_path / "model"), "--epochs", "4"]
+    command = [*repeatable, "--out", str(tmp_path / "model"), "--epochs", "4"]
     assert _status(command) == 0
     again = history(tmp_path / "model")
     assert len(again) == 4
@@ -54,12 +38,12 @@ def test_the_same_seed_gives_the_same_history(
 
 
 def test_a_checkpoint_of_another_network_is_refused(
-    twenty_epochs: Path, tiny_shards: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    twenty_epochs: Path, repeatable: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(twenty_epochs / "checkpoints", model / "checkpoints")
     capsys.readouterr()
-    command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "30"]
+    command = [*repeatable, "--out", str(model), "--epochs", "30"]
     assert _status([*command, "--set", "network.widths=[4,8]"]) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "is of another architecture or size: train into another folder" in line
