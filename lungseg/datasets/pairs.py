@@ -78,7 +78,7 @@ def _pair_flat(folder: str) -> Found:
     masks = {mask for name in index if (mask := _mask_of(name, index))}
     image_of = {name: path for name, path in index.items() if name not in masks}
     mask_of = {name: path for name, path in index.items() if name in masks}
-    return _match(image_of, mask_of, ("of this name with _mask", ""), base(folder), "", unmatched)
+    return _match(image_of, mask_of, ("beside it (NAME_mask)", ""), base(folder), "", unmatched)
 
 
 def _pair(images: str, masks: str, source: str, split: str) -> Found:

@@ -60,7 +60,7 @@ def test_masks_beside_their_images(tree: Build, film: Build, lung: Build) -> Non
     reasons = {os.path.relpath(path, root): reason for path, reason in found.unmatched}
     assert reasons == {
         "README.md": "no image file by its ending",
-        "ct_slice.dcm": "no mask of this name with _mask",
+        "ct_slice.dcm": "no mask beside it (NAME_mask)",
     }
 
 
