@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PORT, DASHBOARD = 6379, 8265
+PORT, DASHBOARD, METRICS = 6379, 8265, 8080
 JOINED = """
 import sys, time, ray
 ray.init(address=sys.argv[1], logging_level="ERROR", log_to_driver=False)
@@ -28,14 +32,18 @@ class Machines:
     """A head and workers, joined by a bridge; Ray asks for a token.
 
     A machine's processes see each other only, and their own /dev/shm and temporary folder of Ray,
-    so that a machine can be lost as a whole. All other files are shared, as a run folder is.
+    so that a machine can be lost as a whole. All other files are shared, as a run folder is. The
+    processes of the tests are on the same network, at `outside`.
     """
 
     def __init__(self, *names: str) -> None:
         self._id = secrets.token_hex(3)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="lungseg-"))  # sockets' paths must be short
-        self.addresses = {name: f"10.77.0.{10 + index}" for index, name in enumerate(names)}
+        # Other tests may run beside these.
+        network = f"10.{64 + secrets.randbelow(64)}.{secrets.randbelow(256)}"
+        self.outside = f"{network}.1"
+        self.addresses = {name: f"{network}.{10 + index}" for index, name in enumerate(names)}
         self.head = names[0]
         self.ray = f"{self.addresses[self.head]}:{PORT}"
         self.token = secrets.token_hex(32)
@@ -54,6 +62,12 @@ class Machines:
         self._ip("netns", "add", self.namespace("bridge"))
         self._ip_in("bridge", "link", "add", "bridge", "type", "bridge")
         self._ip_in("bridge", "link", "set", "bridge", "up")
+        ends = (f"lungs{self._id}", "outside")
+        peer = ("peer", "name", ends[1], "netns", self.namespace("bridge"))
+        self._ip("link", "add", ends[0], "type", "veth", *peer)
+        self._ip_in("bridge", "link", "set", ends[1], "master", "bridge", "up")
+        self._ip("address", "add", f"{self.outside}/24", "dev", ends[0])
+        self._ip("link", "set", ends[0], "up")
         (self.folder / "ray").mkdir()
         for name, address in self.addresses.items():
             (self.folder / name).mkdir()
@@ -93,6 +107,7 @@ class Machines:
         """Start Ray on a machine; it joins the cluster some seconds later."""
         command = ["ray", "start", "--block", f"--num-cpus={cpus}"]
         command += [f"--node-ip-address={self.addresses[name]}", "--object-store-memory=100000000"]
+        command += [f"--metrics-export-port={METRICS}"]
         if name == self.head:
             command += ["--head", f"--port={PORT}", f"--dashboard-port={DASHBOARD}"]
         else:
@@ -154,6 +169,17 @@ class Machines:
             check=False,
         )
 
+    def metrics(self) -> set[str]:
+        """Names of what the machines that answer tell Prometheus now."""
+        names: set[str] = set()
+        for address in self.addresses.values():
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://{address}:{METRICS}/metrics", timeout=2) as told,
+            ):
+                names |= set(re.findall(r"^(ray_\w+)[{ ]", told.read().decode(), re.MULTILINE))
+        return names
+
     def processes(self, name: str, kind: str) -> list[int]:
         """Ids of the processes on a machine whose command line has a word."""
         found = []
@@ -199,11 +225,26 @@ def make_machines() -> type[Machines]:
 
 @pytest.fixture(scope="module")
 def machines(namespaces: None) -> Iterator[Machines]:
-    """A cluster of a head with one CPU and two workers, `one` and `two`, with three each."""
-    with Machines("head", "one", "two") as made:
-        made.start("head", 1)
-        made.wait_for(1)
-        made.start("one", 3)
-        made.start("two", 3)
+    """A cluster of a head with one CPU and two workers, `one` and `two`, with three each.
+
+    They and the tests reach the same object storage, with keys from their environment.
+    """
+    moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with Machines("head", "one", "two") as made, pytest.MonkeyPatch.context() as ours:
+        server = moto.ThreadedMotoServer(made.outside, port=0, verbose=False)
+        server.start()
+        storage = {
+            "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        made.environment |= storage
+        for name, value in storage.items():
+            ours.setenv(name, value)
+        for name, cpus in (("head", 1), ("one", 3), ("two", 3)):
+            made.start(name, cpus)
         made.wait_for(3)
         yield made
+        server.stop()

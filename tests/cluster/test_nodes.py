@@ -5,7 +5,9 @@ What is lost each time is printed, for `cluster/README.md`: `pytest -s tests/clu
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -18,44 +20,61 @@ from statistics import median
 from typing import Any
 
 import cv2
+import fsspec
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
-from lungseg import networks, segmenter
+from lungseg import networks, phantoms, segmenter, storage
 from lungseg.prediction.parts import list_parts, read_part
+from lungseg.run_status import read_status
 from lungseg.training.history import Row, read_history
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # Of the object storage's server and client.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 LUNGSEG = [sys.executable, "-m", "jobs.command"]
-EPOCHS, RATE = 110, 0.01
+EPOCHS, RATE = 60, 0.01
 FILMS, PER_PART = 240, 4
 CUT_SECONDS = 20
+MONITORING = Path(__file__).parents[2] / "cluster" / "monitoring"
+DASHBOARD = "http://127.0.0.1:8265"
+FOLDER = "s3://lungs"
+RUN = f"{FOLDER}/run"
 
 
 @pytest.fixture(scope="module")
-def shards(machines: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """60 phantoms at 32 px, written by the cluster."""
-    folder = str(tmp_path_factory.mktemp("nodes") / "shards")
-    done = machines.run([*SHARD, "--out", folder, "--address", machines.ray])
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+def bucket(machines: Any) -> Iterator[str]:
+    """A bucket with the films of 40 phantoms."""
+    s3 = fsspec.get_filesystem_class("s3")
+    s3.clear_instance_cache()
+    fsspec.filesystem("s3").mkdir(FOLDER)
+    films = f"{FOLDER}/films"
+    phantoms.write_manifest(phantoms.write(range(40), films, seed=1, size=64), films)
+    yield films
+    s3.clear_instance_cache()
 
 
 def settings(**values: object) -> list[str]:
     return [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
 
 
-SHARD = [*LUNGSEG, "shard", "--size", "32"]
-SHARD += settings(**{"data.phantoms": 60, "data.phantom_size": 64, "data.cases_per_shard": 8})
-TRAIN = [*LUNGSEG, "train", "--model", "unet", "--epochs", str(EPOCHS), "--batch-size", "2"]
-TRAIN += ["--learning-rate", str(RATE), "--workers", "1:2", "--cpus-per-worker", "3"]
-TRAIN += settings(
+SHARD = [*LUNGSEG, "shard", *settings(**{"data.size": 32, "data.phantoms": 20})]
+SUBMIT = [*LUNGSEG, "submit", "run", "--models", "unet", "--out", RUN, "--workers", "1:2"]
+SUBMIT += ["--cpus-per-worker", "3", "--address", DASHBOARD]
+SUBMIT += settings(
     **{
         "data.size": 32,
-        "network.widths": [8, 16, 32],
+        "data.cases_per_shard": 8,
+        "network.widths": "[8,16,32]",
+        "train.batch_size": 2,
+        "train.epochs": EPOCHS,
+        "train.learning_rate": RATE,
         "train.stop_patience": 1000,
         "train.plateau_patience": 1000,
         "compute.resize_seconds": 5,
@@ -69,8 +88,8 @@ PREDICT += settings(**{"predict.images_per_part": PER_PART, "predict.batch_size"
 class Progress:
     """When each of the numbered pieces of a job was there, as seen on the storage."""
 
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count = count
+    def __init__(self, count: Callable[[], int], seconds: float = 0.02) -> None:
+        self._count, self._seconds = count, seconds
         self._times = [time.monotonic()]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -101,7 +120,7 @@ class Progress:
         return max(waits[since:until]) - median(waits[1:])
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.02):
+        while not self._ended.wait(self._seconds):
             new = self._count() - self.done
             self._times += [time.monotonic()] * new
 
@@ -110,7 +129,7 @@ class Progress:
 def running(machines: Any, command: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A command on the head; killed where the test ends before it."""
     job = subprocess.Popen(
-        machines.on_head([*command, "--address", machines.ray]),
+        machines.on_head(command),
         env=machines.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -123,10 +142,11 @@ def running(machines: Any, command: list[str]) -> Iterator[subprocess.Popen[str]
         job.wait()
 
 
-def end(job: subprocess.Popen[str]) -> None:
-    """Wait for a job's good end."""
+def end(job: subprocess.Popen[str]) -> str:
+    """Wait for a job's good end; what it said."""
     said, _ = job.communicate(timeout=200)
     assert job.returncode == 0, said
+    return said
 
 
 @pytest.mark.parametrize("token", ["0" * 64, None], ids=["wrong", "missing"])
@@ -155,10 +175,26 @@ except urllib.error.HTTPError as error:
 """
 
 
-def test_training_loses_a_machine_gets_it_back_and_is_cut_off(
-    machines: Any, shards: str, tmp_path: Path
+NOT_HERE = {
+    *("ray_node_gpus_utilization", "ray_node_gram_used"),
+    *("ray_cluster_pending_nodes", "ray_cluster_failed_nodes"),
+    "ray_lungseg_predict_images_per_second",
+}
+"""What the dashboard shows of GPUs, an autoscaler and a prediction."""
+
+
+def _on_the_dashboard() -> set[str]:
+    """Names of the metrics in Grafana's dashboard."""
+    dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+    targets = [target for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    return {name for one in targets for name in re.findall(r"\b(ray_\w+)\{", one["expr"])}
+
+
+def test_a_submitted_run_loses_a_machine_gets_it_back_and_is_cut_off(
+    machines: Any, bucket: str
 ) -> None:
-    model = str(tmp_path / "model")
+    """Films, run and report on object storage; the log and the folder hold no secret."""
+    model = f"{RUN}/models/unet/fold-0/seed-0"
 
     def rows() -> list[Row]:
         return read_history(f"{model}/history.csv")
@@ -167,8 +203,8 @@ def test_training_loses_a_machine_gets_it_back_and_is_cut_off(
         # Of two the learning rate is whole, of fewer its root's share.
         return [round(2 * (row["learning_rate"] / RATE) ** 2) for row in rows()]
 
-    command = [*TRAIN, "--shards", shards, "--out", model]
-    with running(machines, command) as job, Progress(lambda: len(rows())) as epochs:
+    command = [*SUBMIT, "--data", bucket]
+    with running(machines, command) as job, Progress(lambda: len(rows()), 0.25) as epochs:
         epochs.wait_for(3)
         assert workers()[-1] == 2
         assert machines.processes("two", "RayTrainWorker")
@@ -177,19 +213,23 @@ def test_training_loses_a_machine_gets_it_back_and_is_cut_off(
         epochs.wait_for(lost_at + 2)
         assert workers()[-1] == 1
         machines.start("two", 3)
-        back_at, started = epochs.done, time.monotonic()
+        back_at, started, shown = epochs.done, time.monotonic(), set()
         while workers()[-1] == 1 and time.monotonic() < started + 120:
-            time.sleep(0.1)
+            shown |= machines.metrics()
+            time.sleep(0.5)
         assert workers()[-1] == 2
         growth = time.monotonic() - started
         cut_at, before = epochs.done, machines.processes("two", "RayTrainWorker")
         machines.cut("two", CUT_SECONDS)
         epochs.wait_for(cut_at + 2)
         restarted = machines.processes("two", "RayTrainWorker") != before
-        end(job)
+        log = end(job)
         epochs.wait_for(EPOCHS)
     assert [row["epoch"] for row in rows()] == list(range(1, EPOCHS + 1))
     assert {1, 2} == set(workers())
+    assert math.isfinite(rows()[-1]["loss"])
+    assert {state["state"] for state in read_status(RUN).values()} == {"done"}
+    assert json.loads(storage.read_text(f"{RUN}/report/summary.json"))["models"]["unet"]
     lost = {
         "a lost machine": epochs.lost(lost_at, back_at),
         "its return": epochs.lost(back_at, cut_at),
@@ -198,7 +238,14 @@ def test_training_loses_a_machine_gets_it_back_and_is_cut_off(
     print("\ntraining loses", {what: round(seconds, 1) for what, seconds in lost.items()}, "s")
     print(f"two workers again {growth:.0f} s after `ray start`; {restarted=} by the cut")
     assert max(lost.values()) < 120
-    assert math.isfinite(rows()[-1]["loss"])
+    assert f"the machine {machines.addresses['two']} is lost" in log
+    assert "(raylet)" not in log
+    assert _on_the_dashboard() - shown <= NOT_HERE
+    secrets = (machines.token, machines.environment["AWS_SECRET_ACCESS_KEY"])
+    files = [path for path in machines.folder.rglob("*") if path.is_file()]
+    texts = [log.encode(), *(path.read_bytes() for path in files)]
+    texts += [storage.read_bytes(path) for path in storage.list_files(RUN, recursive=True)]
+    assert not [text for text in texts for secret in secrets if secret.encode() in text]
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +276,7 @@ def test_prediction_with_a_machine(
 ) -> None:
     out = str(tmp_path / "out")
     command = [*PREDICT, "--model", model, "--images", films, "--out", out]
+    command += ["--address", machines.ray]
     machines.wait_for(3)
     with running(machines, command) as job, Progress(lambda: len(list_parts(out))) as parts:
         parts.wait_for(3)
