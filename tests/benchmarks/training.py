@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jobs.train
-from jobs.session import session
+from jobs.session import LARGE_PAGES, session
 from jobs.shard import shard
 from jobs.train_worker import Training, work_from_dict
 from lungseg import phantoms
@@ -74,7 +74,7 @@ def peer(loop: str, group: Group, size: int, precision: str) -> Iterator[Measure
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | (jobs.train.WORKER_ENVIRONMENT if ours else {}),
+        env=os.environ | (LARGE_PAGES if ours else {}),
     )
     assert process.stdin is not None
     assert process.stdout is not None
