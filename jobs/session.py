@@ -19,8 +19,8 @@ from lungseg.settings import ComputeSettings
 # Ray Data would start 32 processes for each reading of shards; one reads 128 files at a time.
 _READERS = {"RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1"}
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""Memory in pages of 2 MiB instead of 4 KiB: networks take a tenth less time on a CPU. The C library
-reads it when a process starts."""
+"""Memory in pages of 2 MiB instead of 4 KiB, with which networks are a tenth faster on a CPU. The C
+library reads it when a process starts."""
 # Quiet TensorFlow in the workers; a report a second apart instead of two (it is a barrier).
 _WORKER_ENVIRONMENT = {
     **_READERS,
