@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,9 +158,9 @@ def make_train_step(
             scaled = share * factor
         variables = [variable.value for variable in model.trainable_variables]
         gradients = tape.gradient(scaled, variables)
-        # One list of one dtype: a single collective.
-        mean, *gradients = context.all_reduce(
-            tf.distribute.ReduceOp.SUM, [tf.cast(share, gradients[0].dtype), *gradients]
+        mean, *gradients = _sum_over_replicas(
+            [tf.cast(share, gradients[0].dtype), *gradients],
+            narrow=count > 1 and model.compute_dtype == "bfloat16",
         )
         norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32) / factor
         finite = tf.math.is_finite(norm)
@@ -173,6 +173,27 @@ def make_train_step(
         totals.assign_add(tf.stack([*sums, tf.cast(films, tf.float32), left_out]))
 
     return _on_all(replicas, replica_step)
+
+
+def _sum_over_replicas(values: Sequence[Tensor], *, narrow: bool) -> list[Tensor]:
+    """Sum each tensor over all replicas.
+
+    Args:
+        values: of one dtype.
+        narrow: gradients of kernels were computed in bfloat16, and travel in it: half the bytes
+            for digits that they do not have.
+    """
+    wire = [tf.bfloat16 if narrow and value.shape.rank > 1 else value.dtype for value in values]
+    sums = [tf.cast(value, dtype) for value, dtype in zip(values, wire, strict=True)]
+    # One list of one dtype: a single collective.
+    for dtype in dict.fromkeys(wire):
+        places = [place for place, other in enumerate(wire) if other == dtype]
+        reduced = tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, [sums[place] for place in places]
+        )
+        for place, value in zip(places, reduced, strict=True):
+            sums[place] = value
+    return [tf.cast(total, value.dtype) for total, value in zip(sums, values, strict=True)]
 
 
 def make_eval_step(
