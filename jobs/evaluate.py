@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from jobs.waiting import told_if_waiting
 from lungseg import shards, storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
+from lungseg.model_folder import read_info
 from lungseg.network_input import clahe_of
 from lungseg.settings import EvaluateSettings, Precision, Settings, fingerprint
 
@@ -94,7 +94,7 @@ def evaluate_data(
     _refuse_doubles(models)
     tables = []
     for model in models:
-        info = _read_model(model)
+        info = read_info(model)
         size, clahe = info["size"], clahe_of(info)
         data = settings.data.model_copy(
             update={
@@ -121,7 +121,7 @@ def _refuse_doubles(models: Sequence[str]) -> None:
     """Two models of one architecture, fold and seed would write the same table."""
     names: dict[tuple[str, int, int], str] = {}
     for model in models:
-        info = _read_model(model)
+        info = read_info(model)
         key = (info["architecture"], info["training"]["fold"], info["training"]["seed"])
         if key in names:
             raise UserError(
@@ -140,7 +140,7 @@ def _evaluate_one(
     settings: EvaluateSettings,
     precision: Precision,
 ) -> str:
-    segmenter = _read_model(model)
+    segmenter = read_info(model)
     if segmenter["size"] != info["size"]:
         raise UserError(
             f"the model {model} takes {segmenter['size']} px, the shards are of {info['size']} px: "
@@ -161,14 +161,6 @@ def _evaluate_one(
     write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
     announce(label, frame)
     return target
-
-
-def _read_model(model: str) -> dict[str, Any]:
-    path = storage.join(model, "segmenter.json")
-    if not storage.exists(path):
-        raise UserError(f"{model} holds no trained model (no segmenter.json): train one first")
-    info: dict[str, Any] = json.loads(storage.read_text(path))
-    return info
 
 
 def _count(info: dict[str, Any], split: str) -> int:

@@ -7,7 +7,7 @@ import re
 
 from lungseg import storage
 
-_TOLD = re.compile(r"\[Errno (\d+)\] (.+?): '(.+?)'")
+_TOLD = re.compile(r"\[Errno (\d+)\] (.+?): (['\"])(.+?)\3")
 """An `OSError` as Python writes it."""
 
 
@@ -24,11 +24,12 @@ def last_line(error: BaseException) -> str:
 
 def storage_line(error: BaseException) -> str:
     """One line for the user where a storage is the reason, here or in a task; empty for others."""
-    if isinstance(error, OSError) and error.filename:
-        number, reason, where = error.errno, error.strerror, str(error.filename)
+    if isinstance(error, OSError):
+        where = str(error.filename or "a temporary file, or the output")
+        number, reason = error.errno, error.strerror
     elif found := _TOLD.search(str(error)):
         # Ray hands a task's error over as the text of its traceback.
-        number, reason, where = int(found[1]), found[2], found[3]
+        number, reason, where = int(found[1]), found[2], found[4]
     else:
         return ""
     if storage.is_url(where):

@@ -37,8 +37,8 @@ from lungseg.prediction.parts import (
 from lungseg.settings import PredictSettings
 
 _TASK_CPUS = 0.95
-"""Of a task before or after the network. A machine has room for as many of them as it has CPUs, and
-for network processes in the rest: each of the two has the cores while the other has no work."""
+"""Of a task before or after the network. A machine has room for as many of them as it has CPUs, or
+more, and for network processes in the rest: each of the two has the cores while the other waits."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,8 @@ def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> 
 
     The tasks before and after the network always find a CPU, even when machines are lost and all
     processes move to the smallest one: without it the chunks that they wait for would never come.
+    A process asks for less than a task does: of equal requests Ray Data makes one operator, and the
+    network's processes would decode.
 
     Args:
         settings: actors and threads.
@@ -171,8 +173,8 @@ def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> 
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    # In Ray's units of a ten-thousandth of a CPU.
-    share = math.floor(1e4 * (1 - _TASK_CPUS) * min(machines) / largest) / 1e4
+    share = min((1 - _TASK_CPUS) * min(machines) / largest, _TASK_CPUS - 0.05)
+    share = math.floor(1e4 * share) / 1e4  # Ray's unit
     threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 

@@ -27,6 +27,7 @@ from lungseg.settings import PredictSettings
 Row = dict[str, Any]
 
 _AWAY = 8
+"""Films in a row that cannot be read: their storage is away. So are all of a smaller chunk."""
 
 
 def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
@@ -37,16 +38,18 @@ def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
     """
     use_one_core()
     films, rejected, unread = [], [], 0
-    for fields in json.loads(item["images"]):
+    images = json.loads(item["images"])
+    away = min(_AWAY, max(2, len(images)))
+    for fields in images:
         try:
             films.append(prepare(Input(**fields), size, clahe))
         except RejectedCase as error:
             rejected.append(fields | {"reason": str(error)})
         except OSError as error:
             unread += 1
-            if unread == _AWAY:
+            if unread == away:
                 raise WorkError(
-                    f"{_AWAY} films in a row could not be read, the last one {fields['path']} "
+                    f"{away} films in a row could not be read, the last one {fields['path']} "
                     f"({error.strerror}): once their storage answers, the same command goes on"
                 ) from error
             reason = f"the file could not be read, tried {ATTEMPTS} times ({error.strerror})"

@@ -112,9 +112,7 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         yield
     finally:
         ray.shutdown()
-        # A thread that Ctrl-C left behind may still keep standard error away.
-        with _LOCK:
-            _LOUD_AGAIN.close()
+        _end_silence()
 
 
 def _quiet() -> None:
@@ -143,9 +141,17 @@ def silence() -> Iterator[None]:
         yield
     finally:
         with _LOCK:
-            _silent -= 1
+            _silent = max(0, _silent - 1)
             if not _silent:
                 _LOUD_AGAIN.close()
+
+
+def _end_silence() -> None:
+    """Give standard error back, also where a thread that Ctrl-C left behind still keeps it away."""
+    global _silent
+    with _LOCK:
+        _silent = 0
+        _LOUD_AGAIN.close()
 
 
 @contextlib.contextmanager

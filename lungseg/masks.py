@@ -61,7 +61,7 @@ def binarise(raw: np.ndarray) -> np.ndarray:
 
     Args:
         raw: (H, W) or (H, W, C) of any type, alpha (the fourth channel) ignored. White is 255, but
-            65535 where there are larger values and 1 for floating ones that are not.
+            65535 where the largest value is near it, and 1 for floating ones up to it.
 
     Returns:
         bool (H, W).
@@ -82,8 +82,12 @@ def binarise(raw: np.ndarray) -> np.ndarray:
         return lung
     if grey.dtype.kind == "f" and values[-1] <= 1:
         grey, values = grey * 255, values * 255
-    elif 255 < values[-1] <= _WHITE_16:
+    elif (256 - _NEAR) * _STEP_16 <= values[-1] <= _WHITE_16:
         grey, values = grey // _STEP_16, values // _STEP_16
+    elif values[-1] > 255:
+        raise RejectedCase(
+            f"the mask has values to {values[-1]:g}, which do not tell what is lung: use 0 and 255"
+        )
     if values[-1] <= _THRESHOLD and len(values) <= _FEW_LEVELS:
         raise RejectedCase(
             f"the mask has the values {', '.join(f'{value:g}' for value in values)}, "

@@ -58,7 +58,10 @@ def _assignment(text: str) -> dict[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UserError(f"--set takes key=value, not {text!r}")
-    return _nested(name.strip(), yaml.safe_load(value))
+    try:
+        return _nested(name.strip(), yaml.safe_load(value))
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {text}: the value is not YAML: {_one_line(error)}") from error
 
 
 def _one_line(error: Exception) -> str:
@@ -161,7 +164,11 @@ def _validated(content: dict[str, Any]) -> Settings:
         settings = Settings.model_validate(content)
     except ValidationError as error:
         raise UserError(_explain(error)) from error
-    if urlsplit(settings.train.mlflow).password is not None:
+    try:
+        password = urlsplit(settings.train.mlflow).password
+    except ValueError as error:
+        raise UserError(f"train.mlflow {settings.train.mlflow} is no address: {error}") from error
+    if password is not None:
         raise UserError(
             "the password in train.mlflow would stand in the run's folder: put it into "
             "MLFLOW_TRACKING_PASSWORD, and the name into MLFLOW_TRACKING_USERNAME, on every machine"

@@ -92,13 +92,16 @@ def _image(
     candidates = next((named[name] for name in names if name in named), [])
     if not candidates:
         raise RejectedCase(f"its image {', '.join(names[:1])} is not in images")
-    if len(candidates) == 1:
-        return candidates[0]
     told = str(stated.get("path") or "").strip("/") or beside
     right = [path for path in candidates if _folder(path, images) == told]
-    if len(right) != 1:
+    if len(right) == 1:
+        return right[0]
+    if len(candidates) > 1:
         raise RejectedCase(f"{len(candidates)} images are named {base(candidates[0])}")
-    return right[0]
+    # Downloads may come without the folders of the images, or of the annotations.
+    if told and _folder(candidates[0], images):
+        raise RejectedCase(f"its image is said to be in {told}, where it is not")
+    return candidates[0]
 
 
 def _folder(path: str, root: str) -> str:

@@ -63,6 +63,8 @@ def child(folder: str, name: str) -> str | None:
 
 
 def innermost(folder: str) -> str:
-    """The folder, or that of its own name in it: archives often unpack so ("mask/mask/")."""
+    """The folder, or that of its own name in it where there is nothing else: archives often unpack
+    so ("mask/mask/")."""
     inner = storage.join(folder, base(folder))
-    return innermost(inner) if storage.is_folder(inner) else folder
+    alone = storage.list_folders(folder) == [inner] and not storage.list_files(folder)
+    return innermost(inner) if alone else folder

@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 
 from lungseg import storage
-from lungseg.errors import UserError
+from lungseg.errors import RejectedCase, UserError, WorkError
 from lungseg.prediction.reading import read_film
 from lungseg.prediction.sides import sides
 
@@ -53,8 +53,14 @@ def write_segmentation(folder: str, image_id: str, film: str, mask: np.ndarray) 
 
     Returns:
         Whether the film is DICOM and has the identifiers to refer to; nothing is written else.
+
+    Raises:
+        WorkError: the film is there no more.
     """
-    data = read_film(film)
+    try:
+        data = read_film(film)
+    except RejectedCase as error:
+        raise WorkError(f"{film}, which was read before: {error}") from error
     if data[128:132] != b"DICM":
         return False
     source = pydicom.dcmread(io.BytesIO(data))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lungseg import storage
-from lungseg.datasets.names import base, is_image
+from lungseg.datasets.names import base, is_image, split_ending
 from lungseg.errors import UserError
 from lungseg.prediction.parts import FILM_FOLDERS
 
@@ -108,12 +108,12 @@ def _whole(entry: str, folder: str) -> str:
 def _name(images: Sequence[tuple[str, str]]) -> list[Input]:
     """Name each image by its stem; where two are alike by its name, then with a number."""
     names = ["/".join(part for part in name.split("/") if part.strip(".")) for _, name in images]
-    stems = Counter(os.path.splitext(name)[0] for name in names)
+    stems = Counter(split_ending(name)[0] for name in names)
     taken: set[str] = set()
     numbers: Counter[str] = Counter()
     inputs = []
     for (path, _), name in zip(images, names, strict=True):
-        short = os.path.splitext(name)[0]
+        short = split_ending(name)[0]
         wanted = (short if stems[short] == 1 else name) or "film"
         image_id = wanted
         while image_id in taken:

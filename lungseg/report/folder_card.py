@@ -5,11 +5,13 @@ Written when the training has ended, with what is known then, and again with the
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from lungseg import machine, shards, storage
+from lungseg.model_folder import read_info
 from lungseg.report.card_page import card_page
 from lungseg.report.gather import gather
 from lungseg.report.labels import model_title
@@ -17,7 +19,7 @@ from lungseg.report.model_card import model_card, tested
 from lungseg.report.reproduce import commands
 from lungseg.report.run import Run, Training, read_scores
 from lungseg.report.sections.subgroups import find_groups
-from lungseg.settings import ReportSettings
+from lungseg.settings import ReportSettings, fingerprint
 from lungseg.summary import summarise
 
 _JSON, _PAGE = "card.json", "card.md"
@@ -55,16 +57,24 @@ def add_scores(folder: str, table: str, settings: ReportSettings) -> None:
         table: path of its scores, one row a case.
         settings: of the bootstrap.
     """
-    card = _read(folder)
-    info = json.loads(storage.read_text(storage.join(folder, "segmenter.json")))
+    card, source = _read(folder), _source(table, settings)
+    if (card.get("test") or {}).get("source") == source:
+        return
+    info = read_info(folder)
     name, scores = info["architecture"], read_scores(table)
     gathered = gather([Run(folder, name, scores, [Training(name, "", "", info, None, None)])])
     resamples, seed = settings.resamples, settings.seed
     summary = summarise(gathered.rows, titles=gathered.titles, resamples=resamples, seed=seed)
     groups = find_groups(gathered, resamples=resamples, seed=seed)
-    test = tested(gathered, summary, name, groups)
+    test = tested(gathered, summary, name, groups) | {"source": source}
     known = {part: card.get(part) for part in ("data", "reproduce")}
     _write(folder, model_card(model_title(name), info, test=test, **known))
+
+
+def _source(table: str, settings: ReportSettings) -> str:
+    """Fingerprint of what the scores on a card come from."""
+    digest = hashlib.sha256(storage.read_bytes(table)).hexdigest()
+    return fingerprint(digest, settings.resamples, settings.seed)
 
 
 def _read(folder: str) -> dict[str, Any]:

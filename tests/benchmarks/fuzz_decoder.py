@@ -174,6 +174,8 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--runs", type=int, default=-1, help="files to try; -1: as time is left")
+    parser.add_argument("--seed", type=int, default=0, help="of the search; 0: another each time")
     parser.add_argument("--corpus", help="folder for the files tried; a temporary one by default")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -185,6 +187,8 @@ def main() -> None:
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     options = [
         f"-max_total_time={arguments.seconds}",
+        f"-runs={arguments.runs}",
+        f"-seed={arguments.seed}",
         f"-timeout={LIMIT_SECONDS}",
         f"-rss_limit_mb={held + LIMIT_MB}",
         f"-artifact_prefix={corpus}{os.sep}",

@@ -167,7 +167,7 @@ def test_a_film_that_is_never_read_is_rejected(
     assert content["rejected"][0]["reason"] == (
         "the file could not be read, tried 3 times (Input/output error)"
     )
-    away = json.dumps([{"image_id": "a", "path": UNREADABLE}] * 8)
+    away = json.dumps([{"image_id": "a", "path": UNREADABLE}] * 4)
     with pytest.raises(WorkError, match="once their storage answers, the same command goes on"):
         prepare_chunk({"chunk": 0, "images": away}, size=64, clahe=0.0)
 
@@ -207,11 +207,17 @@ def test_wrong_requests_get_one_line(
 
 
 def test_every_cpu_is_left_for_the_tasks() -> None:
-    for machines, actors in (([2.0], "1"), ([2.0, 2.0], "2"), ([8.0], "1:4"), ([64.0, 4.0], "4:8")):
+    for machines, actors in (
+        ([2.0], "1"),
+        ([2.0, 2.0], "2"),
+        ([8.0], "1:4"),
+        ([64.0, 4.0], "4:8"),
+        ([19.0], "1"),
+    ):
         pool = pool_of(PredictSettings(actors=actors), machines, 0)
         for cpus in machines:
             assert (cpus - pool.largest * pool.cpus) // _TASK_CPUS >= cpus
-        assert pool.cpus > 0
+        assert 0 < pool.cpus < _TASK_CPUS
         assert pool.threads >= 1
     assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
     assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.1, 1.0, 2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "fuzz_decoder.py"
+SEARCH = ("--runs", "5000", "--seed", "1", "--seconds", "60")
 KINDS = ("crash", "timeout", "oom", "leak")
 """Beginnings of the names of what libFuzzer leaves."""
 
@@ -16,7 +17,7 @@ KINDS = ("crash", "timeout", "oom", "leak")
 def test_a_short_search_finds_nothing(tmp_path: Path) -> None:
     pytest.importorskip("atheris", reason="Atheris has no wheel for this machine")
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), "--seconds", "10", "--corpus", str(tmp_path)],
+        [sys.executable, str(SCRIPT), *SEARCH, "--corpus", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

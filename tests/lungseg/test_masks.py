@@ -80,6 +80,10 @@ def test_labels_and_photographs_are_no_masks() -> None:
     labels = LEFT + 2 * RIGHT.astype(np.uint8)
     with pytest.raises(RejectedCase, match=r"values 0, 1, 2, .* use 0 and 255"):
         binarise(labels.astype(np.uint8))
+    for left, right in ((20000, 40000), (2000, 1000)):
+        values = (LEFT * left + RIGHT * right).astype(np.uint16)
+        with pytest.raises(RejectedCase, match=f"values to {max(left, right)}, .* use 0 and 255"):
+            binarise(values)
     photograph = np.random.default_rng(0).integers(0, 256, (50, 40), dtype=np.uint8)
     with pytest.raises(RejectedCase, match="256 grey levels"):
         binarise(photograph)

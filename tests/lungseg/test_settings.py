@@ -41,6 +41,8 @@ def test_settings_round_trip_through_yaml(tmp_path: Path) -> None:
         ("models=unet,vnet", "models.* cannot be 'vnet'"),
         ("models=unet,unet", "a model is named twice"),
         ("train.epochs", "--set takes key=value"),
+        ("train.mlflow=http://[host", "is no address"),
+        ("network.widths=[4,8", "the value is not YAML"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(assignment: str, message: str) -> None:

@@ -100,6 +100,22 @@ def test_images_of_one_name_are_told_apart_by_their_folders(tree: Build, film: B
     }
 
 
+def test_no_film_gets_the_lungs_of_a_namesake_that_is_missing(tree: Build, film: Build) -> None:
+    root = tree(
+        {
+            "images/south/1.png": film(1),
+            "annotations/north/1.json": annotated("1.png", lung(28, 44)),
+            "annotations/south/1.json": annotated("1.png", lung(5, 20)),
+        }
+    )
+    found = find_cases([root])
+    (case,) = found.cases
+    assert case.masks[0].endswith("/south/1.json")
+    ((path, reason),) = found.unmatched
+    assert path.endswith("/north/1.json")
+    assert reason == "its image is said to be in north, where it is not"
+
+
 @pytest.mark.parametrize(
     "damage",
     [

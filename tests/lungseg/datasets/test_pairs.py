@@ -42,6 +42,23 @@ def test_every_way_to_name_a_mask(tree: Build, film: Build, lung: Build) -> None
     np.testing.assert_array_equal(read_mask(found.cases[4], 60, 50), lung("right") > 0)
 
 
+def test_a_folder_that_holds_another_of_its_name_and_more(
+    tree: Build, film: Build, lung: Build
+) -> None:
+    root = tree(
+        {
+            "images/a.png": film(1),
+            "images/images/b.png": film(2),
+            "masks/a.png": lung("left"),
+            "masks/masks/b.png": lung("left"),
+        }
+    )
+    found = find_cases([root])
+    named = {case.case_id for case in found.cases} | {path for path, _ in found.unmatched}
+    assert "a" in named
+    assert any(name.endswith(("b", "b.png")) for name in named)
+
+
 def test_masks_beside_their_images(tree: Build, film: Build, lung: Build) -> None:
     root = tree(
         {

@@ -30,6 +30,11 @@ def test_inputs_are_named_once_each(tmp_path: Path) -> None:
     assert ids(str(tmp_path / "*" / "a.png"), str(tmp_path / "a.png")) == ["a.png", "a.png~2"]
 
 
+def test_a_uid_is_a_whole_name(tmp_path: Path) -> None:
+    write(tmp_path, "1.2.840.11.5", "1.2.840.12.9")
+    assert ids(str(tmp_path)) == ["1.2.840.11.5", "1.2.840.12.9"]
+
+
 @pytest.mark.parametrize("name", ["list.csv", "LIST.CSV", "list.parquet"])
 def test_a_list_names_films_anywhere(tmp_path: Path, name: str) -> None:
     write(tmp_path, "img/a.png", "img/b.png", "here/c.png")

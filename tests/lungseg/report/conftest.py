@@ -148,6 +148,7 @@ def write_model(folder: str, model: str, fold: int, seed: int, quality: float) -
         "size": 64,
         "parameters": 7_000_000 + 600_000 * number,
         "threshold": 0.45,
+        "min_area_fraction": 0.01,
         "gflops": 20.0 + 3 * number,
         "preprocessing": {"letterbox": "black", "scale": "uint8 / 255"},
         "mask_conventions": ["heart-excluded", "retrocardiac-included"],
