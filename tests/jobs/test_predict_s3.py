@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,6 @@ pytest.importorskip("s3fs")
 moto = pytest.importorskip("moto.server")
 
 ARGUMENTS = {"widths": [4, 8], "batch_norm": "fused", "upsampling": "nearest"}
-BUCKET = "s3://lungs"
 
 
 @pytest.fixture
@@ -38,8 +38,10 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     fsspec.filesystem("s3", skip_instance_cache=True)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    fsspec.filesystem("s3").mkdir(BUCKET)
-    yield BUCKET
+    # Moto's servers of one process share their buckets.
+    name = f"s3://lungs-{secrets.token_hex(4)}"
+    fsspec.filesystem("s3").mkdir(name)
+    yield name
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     server.stop()
 
