@@ -24,11 +24,12 @@ def last_line(error: BaseException) -> str:
 
 def storage_line(error: BaseException) -> str:
     """One line for the user where a storage is the reason, here or in a task; empty for others."""
-    if isinstance(error, OSError):
+    # A task's error is of the class of its cause too, without its number and file name.
+    if isinstance(error, OSError) and error.errno is not None:
         where = str(error.filename or "a temporary file, or the output")
         number, reason = error.errno, error.strerror
     elif found := _TOLD.search(str(error)):
-        # Ray hands a task's error over as the text of its traceback.
+        # They stand in the text of its traceback.
         number, reason, where = int(found[1]), found[2], found[4]
     else:
         return ""
