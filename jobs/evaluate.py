@@ -32,9 +32,9 @@ class _Scorer:
         self, batch: dict[str, Any], *, model: str, threads: int, precision: Precision
     ) -> dict[str, Any]:
         if self._segmenter is None:
-            from lungseg.training import replicas
+            from lungseg.start_tensorflow import start_tensorflow
 
-            replicas.set_threads(threads)
+            start_tensorflow(threads)
             from lungseg.segmenter import Segmenter
 
             self._segmenter = Segmenter.load(model, precision)

@@ -64,9 +64,9 @@ class Network:
     """An actor that holds the networks; one at a time per GPU or CPU share."""
 
     def __init__(self, models: Sequence[str], threads: int, settings: PredictSettings) -> None:
-        from lungseg.training import replicas
+        from lungseg.start_tensorflow import start_tensorflow
 
-        replicas.set_threads(threads)
+        start_tensorflow(threads)
         from lungseg.segmenter import Segmenter
 
         members = [Segmenter.load(model, settings.precision) for model in models]

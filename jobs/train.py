@@ -149,16 +149,19 @@ def run_trainer(
     """
     with silence():
         from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
-        from ray.train.tensorflow import TensorflowTrainer
+        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError
+
+        from jobs.tensorflow_group import TensorflowGroup
 
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
     low, high = placement.workers
     config = worker_config(training, settings, info, placement)
-    trainer = TensorflowTrainer(
+    trainer = DataParallelTrainer(
         work_from_dict,
         train_loop_config=config_to_dict(config),
+        backend_config=TensorflowGroup(),
         scaling_config=ScalingConfig(
             num_workers=low if low == high else (low, high),
             use_gpu=placement.gpus > 0,

@@ -60,9 +60,9 @@ Keep = Callable[[Row, str], None]
 def work(config: WorkerConfig) -> None:
     """Train with the other workers of Ray Train; rank 0 writes history and model."""
     # Threads are bound before anything else touches TensorFlow.
-    from lungseg.training import replicas
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(config.threads)
+    start_tensorflow(config.threads)
     import ray.train
 
     from jobs.metrics import TrainingMetrics

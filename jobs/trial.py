@@ -121,9 +121,11 @@ def _train_group(config: WorkerConfig, trial: Trial, placement: Placement) -> tu
 
 def _train_here(config: WorkerConfig, search: str, trial: Trial, cases: Any) -> tuple[Trial, int]:
     """Train in this very process, which may have run other trials before."""
+    from lungseg.start_tensorflow import start_tensorflow
+
+    start_tensorflow(config.threads)
     from lungseg.training import replicas
 
-    replicas.set_threads(config.threads)
     replicas.forget()
     started, before, clock = time.time(), trial.seconds, _Clock()
     source = feed(config, 0, lambda part: cases[part])

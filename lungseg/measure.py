@@ -53,9 +53,9 @@ def training_rates(settings: Settings, batch_sizes: Sequence[int], threads: int)
     Returns:
         images_per_second and memory_mb by batch size, and precision.
     """
-    from lungseg.training import replicas
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(threads)
+    start_tensorflow(threads)
     from lungseg.training import feed
     from lungseg.training.fit import fit
 

@@ -39,12 +39,6 @@ class Replicas:
         return int(self.strategy.num_replicas_in_sync) // self.workers
 
 
-def set_threads(threads: int) -> None:
-    """Bind TensorFlow to a number of CPU threads; must come before its first operation."""
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(min(2, threads))
-
-
 def forget() -> None:
     """Free what earlier trainings of this process have left: networks, optimizers, graphs."""
     keras.backend.clear_session()
@@ -244,5 +238,6 @@ def _on_all(replicas: Replicas, replica_step: Step) -> Step:
     def step(*arguments: Tensor) -> None:
         replicas.strategy.run(replica_step, args=arguments)
 
-    traced: Step = tf.function(step, reduce_retracing=True)
+    # No Python condition depends on a tensor, and rewriting them takes a third of the tracing.
+    traced: Step = tf.function(step, reduce_retracing=True, autograph=False)
     return traced

@@ -29,9 +29,9 @@ def films(config: dict[str, Any], steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 def bare(config: dict[str, Any], augmented: bool) -> Steps:
     """Our own step on arrays, without Ray and without a data feed."""
-    from lungseg.training import replicas
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(config["threads"])
+    start_tensorflow(config["threads"])
     import keras
     import tensorflow as tf
 
@@ -39,6 +39,7 @@ def bare(config: dict[str, Any], augmented: bool) -> Steps:
     from lungseg.augmentation import augment
     from lungseg.precision import dtype_policy
     from lungseg.settings import AugmentationSettings, TrainSettings
+    from lungseg.training import replicas
     from lungseg.training.adam import FusedAdam
     from lungseg.training.step_guard import StepGuard
 
@@ -71,9 +72,9 @@ def bare(config: dict[str, Any], augmented: bool) -> Steps:
 
 def notebook(config: dict[str, Any]) -> Steps:
     """`model.fit` in float32 with Keras's own batch normalisation and optimizer."""
-    from lungseg.training import replicas
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(config["threads"])
+    start_tensorflow(config["threads"])
     import keras
 
     from lungseg import losses, networks

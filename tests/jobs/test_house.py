@@ -54,3 +54,21 @@ def test_every_module_works_without_ray() -> None:
 def test_start_up_loads_neither_tensorflow_nor_ray(code: str) -> None:
     check = f"{code}\nimport sys\nassert not {{'tensorflow', 'keras', 'ray'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, cwd="/")
+
+
+def test_ray_train_loads_no_tensorflow_where_nothing_computes() -> None:
+    check = (
+        "from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer\n"
+        "import jobs.tensorflow_group, jobs.train_worker, sys\n"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, cwd="/")
+
+
+def test_starting_tensorflow_leaves_other_packages_to_be_imported() -> None:
+    check = (
+        "from lungseg.start_tensorflow import start_tensorflow; start_tensorflow(1)\n"
+        "import sys; assert not {'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "import lungseg.training.fit, lungseg.segmenter, matplotlib.pyplot, sklearn.metrics"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, cwd="/")

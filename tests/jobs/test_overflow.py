@@ -15,13 +15,14 @@ def steps_on_this_worker(config: dict[str, Any]) -> None:
     """Steps of training, one of which overflows on rank 1; stores the state after each."""
     import ray.train
 
-    from lungseg.training import replicas, step_guard
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(1)
+    start_tensorflow(1)
     import keras
     import tensorflow as tf
 
     from lungseg import losses, networks
+    from lungseg.training import replicas, step_guard
     from lungseg.training.adam import FusedAdam
 
     step_guard.GROWTH_STEPS = GROWTH_STEPS
@@ -76,10 +77,13 @@ def steps_on_this_worker(config: dict[str, Any]) -> None:
 @pytest.mark.slow
 def test_an_overflow_on_one_rank_is_left_out_on_both(tmp_path: Path) -> None:
     from ray.train import RunConfig, ScalingConfig
-    from ray.train.tensorflow import TensorflowTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-    TensorflowTrainer(
+    from jobs.tensorflow_group import TensorflowGroup
+
+    DataParallelTrainer(
         steps_on_this_worker,
+        backend_config=TensorflowGroup(),
         train_loop_config={"out": str(tmp_path)},
         scaling_config=ScalingConfig(num_workers=2, resources_per_worker={"CPU": 0.5}),
         run_config=RunConfig(name="overflow", storage_path=str(tmp_path)),

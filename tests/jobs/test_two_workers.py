@@ -46,9 +46,9 @@ def train_on_this_worker(config: dict[str, Any]) -> None:
     """Three steps through the product's own loop; every rank stores all its variables."""
     import ray.train
 
-    from lungseg.training import replicas
+    from lungseg.start_tensorflow import start_tensorflow
 
-    replicas.set_threads(1)
+    start_tensorflow(1)
     from lungseg.training import feed
     from lungseg.training.fit import fit
 
@@ -91,10 +91,13 @@ def train_on_this_worker(config: dict[str, Any]) -> None:
 
 def run(out: Path, workers: int, settings: Settings) -> list[dict[str, np.ndarray]]:
     from ray.train import RunConfig, ScalingConfig
-    from ray.train.tensorflow import TensorflowTrainer
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
-    TensorflowTrainer(
+    from jobs.tensorflow_group import TensorflowGroup
+
+    DataParallelTrainer(
         train_on_this_worker,
+        backend_config=TensorflowGroup(),
         train_loop_config={"settings": settings.model_dump(mode="json"), "out": str(out)},
         scaling_config=ScalingConfig(num_workers=workers, resources_per_worker={"CPU": 0.5}),
         run_config=RunConfig(name=f"workers-{workers}", storage_path=str(out)),

@@ -20,8 +20,9 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 devices = [tf.config.LogicalDeviceConfiguration()] * {devices}
 tf.config.set_logical_device_configuration(cpu, devices)
 from lungseg.resolve import resolve
+from lungseg.start_tensorflow import start_tensorflow
 from lungseg.training import feed, replicas
-replicas.set_threads(1)
+start_tensorflow(1)
 from lungseg.training.fit import fit
 assert replicas.join().local == {devices}
 options = {{
