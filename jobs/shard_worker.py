@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Stage:
         rows, notes = [], []
         for fields in cases:
             row, note = _try_case(fields, chunk, self.settings)
-            notes.append(asdict(note))
+            notes.append(vars(note))
             if row is not None:
                 rows.append(row)
         if rows:

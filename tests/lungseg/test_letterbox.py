@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,6 +67,20 @@ def test_a_pixel_is_lung_where_half_of_its_area_is(
     expected = covered(mask, geometry.scaled_height, geometry.scaled_width)
     np.testing.assert_array_equal(square[geometry.content], expected)
     assert square.sum() == expected.sum()
+
+
+@pytest.mark.parametrize("factor", range(2, 10))
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_films_a_whole_number_of_times_as_large(factor: int, more: int) -> None:
+    """Cells of which just half is lung, one pixel less, one more."""
+    lung = np.zeros((8, 8, factor**2), bool)
+    lung[:, :, : factor**2 // 2 + more] = True
+    lung = np.random.default_rng(factor).permuted(lung, axis=2)
+    side = 8 * factor
+    mask = lung.reshape(8, 8, factor, factor).transpose(0, 2, 1, 3).reshape(side, side)
+    np.testing.assert_array_equal(
+        letterbox_mask(mask, Geometry.fit(side, side, 8)), covered(mask, 8, 8)
+    )
 
 
 def test_half_of_an_area_by_hand() -> None:
