@@ -29,7 +29,7 @@ class _Addresses(Backend):
         """Called on the controller each time a group of workers has started."""
         addresses = worker_group.execute(_free_address)
         told = [
-            worker_group.execute_single_async(rank, _tell, addresses=addresses, rank=rank)
+            worker_group.execute_single_async(rank, _tell, addresses, rank)
             for rank in range(len(addresses))
         ]
         ray.get(told)

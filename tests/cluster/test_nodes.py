@@ -139,7 +139,8 @@ def running(machines: Any, command: list[str]) -> Iterator[subprocess.Popen[str]
         yield job
     finally:
         job.kill()
-        job.wait()
+        # Shown where the test failed before its end.
+        print(job.communicate()[0])
 
 
 def end(job: subprocess.Popen[str]) -> str:
