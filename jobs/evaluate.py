@@ -189,6 +189,7 @@ def _score(
     scored = (
         ray.data.read_parquet(files)
         .select_columns(columns)
+        .map_batches(shards.as_tensors, batch_size=None, batch_format="pyarrow")
         .map_batches(
             _Scorer,
             batch_size=settings.batch_size,

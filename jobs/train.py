@@ -244,7 +244,9 @@ def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     data = ray.data.read_parquet(shards.files(training.shards, split))
     if info["folds"] > 1:
         data = data.filter(expr=col("fold").is_in(list(folds)))
-    data = data.select_columns([*shards.TENSORS])
+    data = data.select_columns([*shards.TENSORS]).map_batches(
+        shards.as_tensors, batch_size=None, batch_format="pyarrow", zero_copy_batch=True
+    )
     # Files are read side by side: without it, cases come in another order each time.
     data.context.execution_options.preserve_order = True
     cases = shards.fold_counts(info, training.fold)[part]

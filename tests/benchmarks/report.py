@@ -85,7 +85,7 @@ def fabricate(path: Path, cases: int, models: tuple[str, ...], seeds: int) -> st
             for index in range(start, min(start + _PER_FILE, cases))
         ]
         shards.write_table(f"{run}/shards/test/part-{start:05d}.parquet", shards.to_table(rows))
-    info = {"format": 1, "size": _SIZE, "counts": {"train": 0, "val": 0, "test": cases}}
+    info = {"format": shards.FORMAT, "size": _SIZE, "counts": {"train": 0, "val": 0, "test": cases}}
     storage.write_text(f"{run}/shards/dataset.json", json.dumps(info | {"fingerprint": "0"}))
     for model in models:
         for seed in range(seeds):

@@ -44,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [preprocess_phantom(i, seed=0, drawn_size=64, size=32) for i in range(3)]
         table = shards.to_table([row | {"split": split} for row in rows])
         shards.write_table(str(folder / "RUN" / "shards" / split / "part-0.parquet"), table)
-    facts = {"format": 1, "size": 32, "settings": {"clahe": 0.0}}
+    facts = {"format": shards.FORMAT, "size": 32, "settings": {"clahe": 0.0}}
     (folder / "RUN" / "shards" / "dataset.json").write_text(json.dumps(facts))
     for index, name in enumerate(("film.png", "other.png")):
         cv2.imwrite(str(folder / name), phantoms.draw(index, seed=1, size=320).image)

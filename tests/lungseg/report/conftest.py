@@ -219,7 +219,7 @@ def write_run(
             shards.write_table(f"{run}/shards/{split}/part-{start:04d}.parquet", table)
     counts = {"train": 7, "val": 4, "test": cases}
     info = {
-        "format": 1,
+        "format": shards.FORMAT,
         "size": size,
         "counts": counts,
         "rejected": 2,
