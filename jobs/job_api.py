@@ -140,7 +140,7 @@ def _ask_version(address: str, headers: dict[str, str], sent_token: bool) -> str
                 raise UserError(f"the cluster at {address} asks for a token: {MEND}") from error
             if error.code in (401, 403):
                 raise UserError(
-                    f"the cluster at {address} refuses this token: {MEND} that its head node has"
+                    f"the cluster at {address} refuses this token, it is not its head's: {MEND}"
                 ) from error
             raise UserError(
                 f"{address} answers with HTTP status {error.code}: is it Ray's dashboard?"

@@ -215,6 +215,7 @@ class _Follow(Callback):
         self._search, self._epochs = search, settings.train.epochs
         self._freed = [time.time()] * places
         self._begun: dict[int, float] = {}
+        self._told = {trial.number for trial in trials.read_trials(search) if trial.ended}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         if self._freed:
@@ -244,6 +245,8 @@ class _Follow(Callback):
         if trial.start_seconds is None and trial.first_step_at and number in self._begun:
             trial = replace(trial, start_seconds=trial.first_step_at - self._begun[number])
         trials.write_trial(self._search, trial)
+        if number in self._told:
+            return
         dice = max((row["val_dice"] for row in history), default=0.0)
         why = f": {trial.reason}" if trial.reason else ""
         say(

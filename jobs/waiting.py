@@ -25,7 +25,7 @@ def say_waiting(name: str, wanted: str) -> None:
     )
     say(
         f"         {name}: not begun after {PATIENCE:g} s; it needs {wanted}, the cluster has "
-        f"{told} free now"
+        f"{told} free now (or its processes are still starting)"
     )
 
 

@@ -17,7 +17,7 @@ from lungseg.errors import UserError
 from lungseg.prediction.parts import FILM_FOLDERS
 
 _LISTS = (".csv", ".parquet")
-_COLUMNS = ("image", "path", "source_path")
+_COLUMNS, _NAMES = ("image", "path", "source_path"), "image_id"
 _WILDCARDS = "*?["
 
 
@@ -36,7 +36,8 @@ def find_images(paths: Sequence[str], out: str = "") -> list[Input]:
 
     Args:
         paths: folders (with all below them), globs, CSV or Parquet lists with a column "image" or
-            "path" (relative paths count from the list's folder), or images; local or URLs.
+            "path" (relative paths count from the list's folder) and, if there are names,
+            "image_id"; or images; local or URLs.
         out: folder of the predictions, whose own pictures are no inputs.
 
     Raises:
@@ -89,8 +90,13 @@ def _read_list(path: str) -> Iterator[tuple[str, str]]:
     if column is None:
         named = ", ".join(map(str, table.columns))
         raise UserError(f"{path} needs a column image or path, it has {named}")
-    for entry in table[column].dropna().astype(str):
-        yield _whole(entry, path.rsplit("/", 1)[0]), entry.split("://", 1)[-1]
+    listed = table[table[column].notna()]
+    entries = listed[column].astype(str)
+    names = entries.str.split("://", n=1).str[-1]
+    if _NAMES in listed:  # as in the tables that `lungseg predict` writes
+        names = listed[_NAMES].astype(str).where(listed[_NAMES].notna(), names)
+    for entry, name in zip(entries, names, strict=True):
+        yield _whole(entry, path.rsplit("/", 1)[0]), name
 
 
 def _whole(entry: str, folder: str) -> str:

@@ -94,7 +94,7 @@ def write_tables(search: str) -> pd.DataFrame:
                 "epochs": len(history),
                 "best_val_dice": max((row["val_dice"] for row in history), default=float("nan")),
                 "seconds": round(trial.seconds, 1),
-                "start_seconds": trial.start_seconds,
+                "start_seconds": _rounded(trial.start_seconds),
                 "ended": trial.ended,
                 "reason": trial.reason,
             }
@@ -103,6 +103,10 @@ def write_tables(search: str) -> pd.DataFrame:
     storage.write_text(storage.join(search, TRIALS), table.to_csv(index=False))
     storage.write_text(storage.join(search, CURVES), pd.DataFrame(curves).to_csv(index=False))
     return table
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
 
 
 def best_of(table: pd.DataFrame) -> int | None:

@@ -52,6 +52,12 @@ def test_a_list_names_films_anywhere(tmp_path: Path, name: str) -> None:
     assert ids(str(path), str(tmp_path / "img")) == ids(str(path))
 
 
+def test_a_list_with_names_keeps_them(tmp_path: Path) -> None:
+    write(tmp_path, "img/a.png", "img/b.png")
+    (tmp_path / "rejected.csv").write_text("image_id,path\nward/7,img/a.png\n,img/b.png\n")
+    assert ids(str(tmp_path / "rejected.csv")) == ["ward/7", "img/b"]
+
+
 @pytest.mark.parametrize("entry", ["../../img/a.png", "..", "/../a.png", "../../../../../a.png"])
 def test_no_name_leads_out_of_its_folder(tmp_path: Path, entry: str) -> None:
     (tmp_path / "list.csv").write_text(f"path\n{entry}\n")
