@@ -94,8 +94,9 @@ ALL = [
 def test_the_documents_hold_commands() -> None:
     assert len(ALL) > 40
     pages = {"README.md", "cluster/README.md"}
-    pages |= {f"jobs/{name}.md" for name in ("searching", "inference")}
+    pages |= {f"jobs/{name}.md" for name in ("submitting", "searching", "inference")}
     assert {name_of(path) for path in PAGES} >= pages
+    assert all(f"]({page})" in read("README.md") for page in pages - {"README.md"})
 
 
 @pytest.mark.parametrize(("words", "whole"), ALL)
