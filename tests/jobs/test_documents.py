@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import pydoc
 import re
 import shlex
 import tomllib
@@ -20,6 +21,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import lungseg
 from jobs.command import app
 from jobs.options import settings_of
 from lungseg import rle
@@ -220,6 +222,14 @@ def test_the_example_that_reads_predictions_runs(
     names: dict[str, Any] = {}
     exec(code, names)
     assert (names["left_lung"] == lung).all()
+
+
+def test_the_reference_holds_all_public_names() -> None:
+    reference = pydoc.plain(pydoc.render_doc(lungseg))
+    for name in lungseg.__all__:
+        assert re.search(rf"^    (class )?{name}\(", reference, re.MULTILINE), name
+        assert (getattr(lungseg, name).__doc__ or "").strip(), name
+        assert f"`{name}`" in read("README.md"), name
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
