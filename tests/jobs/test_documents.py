@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import pydoc
 import re
 import shlex
 import tomllib
@@ -15,13 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import lungseg
 from jobs.command import app
 from jobs.options import settings_of
-from lungseg.resolve import describe, resolve
+from lungseg import rle
+from lungseg.prediction.flags import FLAGS
+from lungseg.prediction.parts import SCHEMA, write_part
+from lungseg.resolve import describe, resolve, value_of
+from lungseg.training.history import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("jobs/*.md")), *sorted(ROOT.glob("cluster/*.md"))]
@@ -37,6 +44,10 @@ EXAMPLES = {"lungseg/datasets/clinic.py"}
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
 
 
 def shell_lines(path: Path) -> list[str]:
@@ -58,8 +69,10 @@ def inline_lines(path: Path) -> list[str]:
 
 def commands(line: str) -> Iterator[list[str]]:
     """The words after `lungseg` of each call in a line, however it is started."""
-    for part in re.split(r"&&|\|\||[|;&](?!\S)", line):
-        words = shlex.split(part, comments=True)
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&")
+    lexer.whitespace_split = True
+    for ends, part in itertools.groupby(lexer, key=lambda word: not word.strip("|;&")):
+        words = [] if ends else list(part)
         # Elsewhere it is the name of a namespace.
         for place, word in enumerate(words if words[:1] != ["kubectl"] else []):
             if word == "lungseg" or word.endswith("lungseg.sbatch"):
@@ -82,7 +95,10 @@ ALL = [
 
 def test_the_documents_hold_commands() -> None:
     assert len(ALL) > 40
-    assert {name_of(path) for path in PAGES} >= {"README.md", "cluster/README.md"}
+    pages = {"README.md", "cluster/README.md"}
+    pages |= {f"jobs/{name}.md" for name in ("submitting", "searching", "inference")}
+    assert {name_of(path) for path in PAGES} >= pages
+    assert all(f"]({page})" in read("README.md") for page in pages - {"README.md"})
 
 
 @pytest.mark.parametrize(("words", "whole"), ALL)
@@ -137,11 +153,24 @@ def parse(verb: list[str], rest: list[str]) -> Any:
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_settings_in_the_text_are_known(path: Path, tmp_path: Path) -> None:
     text = path.read_text()
-    for name in re.findall(r"--set ([a-z_]+\.[a-z_]+)=", text):
+    sections = "|".join(sorted({name.partition(".")[0] for name in SETTINGS}))
+    named = re.findall(r"--set ([a-z_]+\.[a-z_]+)=", text)
+    named += re.findall(rf"`((?:{sections})\.(?!json|csv|yaml|py)[a-z_]+)`", text)
+    for name in named:
         assert name in SETTINGS, name
     for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         (tmp_path / "config.yaml").write_text(block)
         resolve(config=str(tmp_path / "config.yaml"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_defaults_in_the_tables_are_those_of_the_settings(path: Path) -> None:
+    """The first word of the second column; what follows it is the unit, or a remark."""
+    fields = dict(describe())
+    for name, told in re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (\S+)", path.read_text(), re.M):
+        value = "''" if told == "empty" else told
+        stated = value_of(resolve(assignments=[f"{name}={value}"]), name)
+        assert stated == fields[name].get_default(call_default_factory=True), name
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=name_of)
@@ -155,10 +184,52 @@ def test_files_and_links_are_there(path: Path) -> None:
     text = path.read_text()
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     for link in links:
-        assert (path.parent / link.partition("#")[0]).exists(), link
+        target, _, anchor = link.partition("#")
+        page = path.parent / target if target else path
+        assert page.exists(), link
+        assert not anchor or anchor in anchors(page), link
     named = re.findall(r"(?<![\w/.-])((?:jobs|cluster|lungseg|tests)/[\w./-]*)", text)
     for name in {name.rstrip(".") for name in named} - EXAMPLES:
         assert (ROOT / name).exists(), name
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link to a heading of a page is written as."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_columns_and_flags_of_the_pages_are_all() -> None:
+    named = {
+        page: set(re.findall(r"`([\w-]+)`", read(f"jobs/{page}.md")))
+        for page in ("inference", "searching")
+    }
+    assert named["inference"] >= {*SCHEMA.names, *FLAGS}
+    assert named["searching"] >= {*COLUMNS}
+
+
+def test_the_example_that_reads_predictions_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```", read("jobs/inference.md"), re.DOTALL | re.MULTILINE
+    )
+    lung = np.tri(4, 6, dtype=bool)
+    row = {"image_id": "turned", "left_rle": rle.encode(lung), "right_rle": "", "agreement": 0.9}
+    (tmp_path / "OUT").mkdir()
+    write_part(str(tmp_path / "OUT" / "part-000000.parquet"), [row | {"height": 4, "width": 6}], [])
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert (names["left_lung"] == lung).all()
+
+
+def test_the_reference_holds_all_public_names() -> None:
+    reference = pydoc.plain(pydoc.render_doc(lungseg))
+    for name in lungseg.__all__:
+        assert re.search(rf"^    (class )?{name}\(", reference, re.MULTILINE), name
+        assert (getattr(lungseg, name).__doc__ or "").strip(), name
+        assert f"`{name}`" in read("README.md"), name
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
