@@ -78,8 +78,8 @@ def _decode_grey(data: bytes) -> np.ndarray | None:
     left neighbour only, as OpenCV's are, are summed up here. Of others libpng undoes the filters,
     from a PNG that is stored instead of compressed.
 
-    `imagecodecs.png_decode` is given nothing else: each file that it refuses takes a reference from
-    None, and some thousands of them end the process.
+    `imagecodecs.png_decode` is not used: each file that it refuses takes a reference from None,
+    and some thousands of them end the process.
     """
     width, height, depth, *_ = struct.unpack_from(_HEADER, data, 16)
     lines = _inflate(_compressed(data), height * (width * depth // 8 + 1))
@@ -92,8 +92,7 @@ def _decode_grey(data: bytes) -> np.ndarray | None:
     if largest <= _FILTER_SUB:
         return _sum_up(table, depth // 8)
     stored = bytes(imagecodecs.deflate_encode(lines, level=0))
-    sound = b"".join((SIGNATURE, data[8:33], _chunk(b"IDAT", stored), _END))
-    return np.asarray(imagecodecs.png_decode(sound))
+    return _decode_any(b"".join((SIGNATURE, data[8:33], _chunk(b"IDAT", stored), _END)))
 
 
 def _inflate(compressed: bytes, size: int) -> bytes | None:
