@@ -178,7 +178,13 @@ def against_one(group: Group, work: Path, size: int, precision: str, rounds: int
     """Two workers of a core each against one; both are placed at once, so there are slots for 4."""
     import ray
 
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False)
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env={"env_vars": LARGE_PAGES},
+    )
     try:
         with session(ComputeSettings()), contextlib.ExitStack() as stack:  # type: ignore[call-arg]
             shards = make_shards(work, group.cases, size)
