@@ -138,7 +138,7 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
-        for row in spread(missing, Stage, tasks_per_cpu=16, staging=staging, settings=settings):
+        for row in spread(missing, Stage, tasks_per_cpu=8, staging=staging, settings=settings):
             advance(int(row["cases"]))
     notes: list[Note] = []
     for chunk in chunks:
