@@ -53,7 +53,7 @@ def draw(settings: Settings) -> list[Values]:
     """
     tune, first = settings.tune, usual(settings)
     if tune.sampler == "grid":
-        return [first, *_grid(tune, first)]
+        return [first, *(point for point in _grid(tune, first) if point != first)]
     return [first, *(_random(tune, first, number) for number in range(1, tune.trials))]
 
 
