@@ -113,7 +113,7 @@ def test_a_failed_trial_stops_no_other(
     assert usual["ended"] == trials.ALL_EPOCHS
     assert all(float(row["seconds"]) > 0 for row in (usual, failed, good))
     capsys.readouterr()
-    worse = [*plain[:-1], "tune.space={train.learning_rate: {choices: [1.0e+30, 1.0e+29]}}"]
+    worse = [*plain[:-1], "tune.space={train.learning_rate: {choices: [1.0e+29, 1.0e+28]}}"]
     worse += ["--set", "train.learning_rate=1e30"]
     request = tune(without_test, tmp_path / "worse", "--trials", "3", "--epochs", "2", *worse)
     assert _status(request) == 1
