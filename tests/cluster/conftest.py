@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.session import CONNECTIONS
+
 ROOT = Path(__file__).parents[2]
 PORT, DASHBOARD, METRICS = 6379, 8265, 8080
 JOINED = """
@@ -54,6 +56,7 @@ class Machines:
             "HOME": str(self.folder),
             "RAY_TMPDIR": str(self.folder / "ray"),
             "RAY_USAGE_STATS_ENABLED": "0",
+            **CONNECTIONS,  # as in each file of `cluster/`
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self.token,
         }

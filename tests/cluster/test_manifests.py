@@ -20,6 +20,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from jobs.session import CONNECTIONS
+
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
 SCHEMAS = ROOT.parent / "shared" / "schemas"
@@ -170,6 +172,21 @@ def test_shell_in_the_readme() -> None:
     assert blocks
     for block in blocks:
         run("shellcheck", "--shell=bash", "-", text=block)
+
+
+@pytest.mark.parametrize(
+    ("path", "starts"),
+    [
+        *((path, 2) for path in LAUNCHER),
+        (CLUSTER / "Dockerfile", 1),
+        (CLUSTER / "slurm" / "lungseg.sbatch", 1),
+    ],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_connections_outlive_a_cut_wherever_ray_is_started(path: Path, starts: int) -> None:
+    text = path.read_text()
+    for name, value in CONNECTIONS.items():
+        assert text.count(f"{name}={value}") == starts
 
 
 def test_dockerfile() -> None:

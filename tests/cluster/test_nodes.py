@@ -42,9 +42,8 @@ LUNGSEG = [sys.executable, "-m", "jobs.command"]
 EPOCHS, RATE = 60, 0.01
 FILMS, PER_PART = 240, 4
 CUT_SECONDS = 20
-FOUND_DEAD = 500
-"""Seconds. A prediction was seen to wait 400 s for two chunks after a cut, as long as gRPC's
-clients need to find a connection dead that the other end has closed (300 s, and 120 s more)."""
+PATIENCE = 300
+"""Seconds for what takes 100 at most on an idle machine."""
 MONITORING = Path(__file__).parents[2] / "cluster" / "monitoring"
 DASHBOARD = "http://127.0.0.1:8265"
 FOLDER = "s3://lungs"
@@ -148,7 +147,7 @@ def running(machines: Any, command: list[str]) -> Iterator[subprocess.Popen[str]
 
 def end(job: subprocess.Popen[str]) -> str:
     """Wait for a job's good end; what it said."""
-    said, _ = job.communicate(timeout=FOUND_DEAD)
+    said, _ = job.communicate(timeout=PATIENCE)
     assert job.returncode == 0, said
     return said
 
@@ -226,7 +225,7 @@ def test_a_submitted_run_loses_a_machine_gets_it_back_and_is_cut_off(
         growth = time.monotonic() - started
         cut_at, before = epochs.done, machines.processes("two", "RayTrainWorker")
         machines.cut("two", CUT_SECONDS)
-        epochs.wait_for(cut_at + 2, FOUND_DEAD)
+        epochs.wait_for(cut_at + 2, PATIENCE)
         restarted = machines.processes("two", "RayTrainWorker") != before
         log = end(job)
         epochs.wait_for(EPOCHS)
@@ -293,12 +292,16 @@ def test_prediction_with_a_machine(
             machines.lose(victim)
         else:
             machines.cut(victim, CUT_SECONDS)
+        went_on = time.monotonic()
         end(job)
         parts.wait_for(FILMS // PER_PART)
+        rest = time.monotonic() - went_on
     tables = [read_part(path)[0] for path in list_parts(out)]
     ids = pd.concat(tables, ignore_index=True)["image_id"]
     assert sorted(ids) == [f"film_{index:03d}" for index in range(FILMS)]
-    print(f"\nprediction loses {parts.lost(at):.1f} s with a machine {how}")
+    print(
+        f"\nprediction loses {parts.lost(at):.1f} s with a machine {how}, ends {rest:.0f} s later"
+    )
+    assert parts.lost(at) < 120
     if how == "lost":
-        assert parts.lost(at) < 120
         machines.start(victim, 3)
