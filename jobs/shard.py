@@ -138,7 +138,7 @@ def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -
     missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
-        for row in spread(missing, Stage, tasks_per_cpu=8, staging=staging, settings=settings):
+        for row in spread(missing, Stage, tasks_per_cpu=6, staging=staging, settings=settings):
             advance(int(row["cases"]))
     notes: list[Note] = []
     for chunk in chunks:
@@ -178,7 +178,7 @@ def _distribute(usable: Sequence[Note], staging: str, out: str, places: dict[str
     for note in usable:
         of_chunk[note.chunk][note.case_id] = places[note.case_id]
     chunks = [{"chunk": c, "places": json.dumps(own)} for c, own in sorted(of_chunk.items())]
-    for _ in spread(chunks, Distribute, tasks_per_cpu=4, staging=staging, out=out):
+    for _ in spread(chunks, Distribute, tasks_per_cpu=2, staging=staging, out=out):
         pass
 
 
