@@ -127,6 +127,7 @@ def score_file(case: Case, path: str) -> dict[str, Any]:
     row_mm, column_mm = spacing or (math.nan, math.nan)
     facts = {name: getattr(case, name, "") for name in _FACTS} | {
         "patient_id": case.patient_id or radiograph.patient_id or case.case_id,
+        "view": case.view or radiograph.view,
         "split": case.split_hint or "test",
         "height": height,
         "width": width,

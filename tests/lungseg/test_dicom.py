@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
@@ -19,8 +20,11 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 
 from lungseg import images
+from lungseg.case import Case
 from lungseg.errors import RejectedCase
+from lungseg.evaluation import score_file
 from lungseg.images.codestream import coded_size
+from lungseg.preprocess import preprocess
 
 RAMP = np.arange(64 * 48).reshape(64, 48)
 NAME = "Doe^Jane"
@@ -188,6 +192,18 @@ def test_the_view_is_a_known_term_or_none(stated: str, view: str) -> None:
     film = dicom((RAMP % 251).astype(np.uint8), ViewPosition="SOME OTHER VIEW")
     film = film.replace(b"SOME OTHER VIEW", stated.ljust(15).encode())
     assert images.decode(film, "a").view == view
+
+
+def test_the_view_stands_in_shards_and_in_the_scores_of_foreign_masks(tmp_path: Path) -> None:
+    film, mask = tmp_path / "film.dcm", tmp_path / "mask.png"
+    film.write_bytes(dicom((RAMP % 251).astype(np.uint8), ViewPosition="PA"))
+    lung = np.zeros(RAMP.shape, np.uint8)
+    lung[10:40, 10:30] = 255
+    cv2.imwrite(str(mask), lung)
+    case = Case(case_id="film", image=str(film), masks=(str(mask),))
+    assert preprocess(case, 32)["view"] == "PA"
+    scores = score_file(case, str(mask))
+    assert (scores["view"], scores["dice"]) == ("PA", 1)
 
 
 def test_patient_is_a_stable_pseudonym() -> None:
