@@ -6,10 +6,11 @@ Each round times, one after the other on the same films (phantoms of 512 px, or 
 linked under many names): a loop of `cv2.imread` and `cv2.resize` on one core; our decode and
 letterbox on one core; the 8 M U-Net, frozen, on a ready array and all cores; the same network with
 the same weights in PyTorch eager, `torch.compile` and OpenVINO, bfloat16 all; and the whole job on
-a local Ray cluster, with that network, with two processes of it, and with one of near-zero cost.
-A job's time is that of its parts after the first fifth, when all its processes are warm. Memory is
-that of a whole command with all its processes (proportional set size, peak), one call for each
-number of images. Peers that are not installed are null.
+a local Ray cluster, with that network, with two processes of it, and with the same two lungs for
+each film in the network's place (the smallest U-Net takes as long as decoding does). A job's time
+is that of its parts after the first fifth, when all its processes are warm. Memory is that of a
+whole command with all its processes (proportional set size, peak), one call for each number of
+images. Peers that are not installed are null.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ import keras
 import numpy as np
 from inference_peers import openvino, torch_compile, torch_eager
 
-from jobs.predict import predict
+import jobs.predict
+from jobs.predict_worker import Network
 from jobs.session import session
 from lungseg import networks, phantoms, segmenter
 from lungseg.prediction.film import prepare
@@ -40,10 +42,11 @@ from lungseg.prediction.parts import list_parts
 from lungseg.segmenter import Segmenter
 from lungseg.settings import ComputeSettings, NetworkSettings, PredictSettings
 
-SIZE, BATCH, PART, DRAWN = 256, 16, 32, 32
+SIZE, BATCH, DRAWN = 256, 16, 32
+PART = PredictSettings().images_per_part
 FULL: dict[str, Any] = {"widths": [32, 64, 128, 256, 512], "batch_norm": "fused"}
 FULL |= {"upsampling": NetworkSettings().upsampling}
-TINY = FULL | {"widths": [1, 1]}
+SMALL = FULL | {"widths": [4, 8]}
 CORES = os.cpu_count() or 1
 
 
@@ -91,6 +94,22 @@ def write_model(folder: str, arguments: dict[str, Any]) -> None:
     segmenter.save(folder, model, info | {"threshold": 0.5, "min_area_fraction": 0.005})
 
 
+class NoNetwork(Network):
+    """The same probabilities for each film, of two soft ellipses."""
+
+    def __init__(self, _models: Sequence[str], _threads: int, settings: PredictSettings) -> None:
+        self._batch_size = settings.batch_size
+        rows, columns = np.mgrid[0:SIZE, 0:SIZE] / SIZE
+        lungs = (0.3, 0.7)
+        away = [np.hypot((rows - 0.5) / 0.32, (columns - x) / 0.13) for x in lungs]
+        self._lungs = (1 / (1 + np.exp(20 * (np.minimum(*away) - 1)))).astype(np.float32)
+        self._ensemble = self._same  # type: ignore[assignment]
+
+    def _same(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lungs = np.repeat(self._lungs[None], len(squares), axis=0)
+        return lungs, np.full(len(squares), np.nan, np.float32)
+
+
 def opencv_loop(images: Path) -> None:
     for path in images.iterdir():
         film = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
@@ -102,11 +121,12 @@ def prepare_loop(images: Path) -> None:
         prepare(item, SIZE, 0.0)
 
 
-def job(model: str, images: Path, **change: Any) -> float:
+def job(model: str, images: Path, network: type[Network] = Network, **change: Any) -> float:
     """Seconds an image of a whole job, once it is warm."""
+    jobs.predict.Network = network  # type: ignore[misc]
     with tempfile.TemporaryDirectory() as out:
-        settings = PredictSettings(images_per_part=PART, batch_size=BATCH, **change)
-        predict([model], [str(images)], out, settings)
+        settings = PredictSettings(batch_size=BATCH, **change)
+        jobs.predict.predict([model], [str(images)], out, settings)
         ends = sorted(os.stat(path).st_mtime for path in list_parts(out))
     first = len(ends) // 5
     return (ends[-1] - ends[first]) / ((len(ends) - 1 - first) * PART)
@@ -170,7 +190,6 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
     images = folder / "films"
     write_films(images, count, arguments.images)
     write_model(f"{folder}/full", FULL)
-    write_model(f"{folder}/tiny", TINY)
     full = Segmenter.load(f"{folder}/full")
     runs = {
         "net": full.probabilities,
@@ -186,7 +205,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
             times["prepare"] = seconds(lambda: prepare_loop(images)) / count
             times["job"] = job(f"{folder}/full", images)
             times["job_two_actors"] = job(f"{folder}/full", images, actors="2")
-            times["job_tiny"] = job(f"{folder}/tiny", images)
+            times["job_no_network"] = job(f"{folder}/full", images, NoNetwork)
             results.append(times)
     return {key: statistics.median(one[key] for one in results) for key in results[0]}
 
@@ -206,7 +225,7 @@ def main() -> None:
         if arguments.only != "memory":
             times = measure(folder, arguments)
         if arguments.only != "times":
-            write_model(f"{name}/small", TINY | {"widths": [4, 8]})
+            write_model(f"{name}/small", SMALL)
             for count in (1000, 2000) if arguments.quick else (1000, 5000, 20000):
                 write_films(folder / str(count), count, None)
                 memory[str(count)] = memory_mb(f"{name}/small", folder / str(count))
@@ -233,7 +252,7 @@ def ratios_of(times: dict[str, float], memory: dict[str, float]) -> dict[str, fl
         "net_vs_torch_compile": over("torch_compile", "net"),
         "net_vs_openvino": over("openvino", "net"),
         "decode_vs_opencv": over("opencv", "prepare"),
-        "tiny_job_vs_opencv_a_core": over("opencv", "job_tiny", 1 / CORES),
+        "no_network_vs_opencv_a_core": over("opencv", "job_no_network", 1 / CORES),
         "two_actors_vs_one": over("job", "job_two_actors"),
         "memory_20k_vs_1k": memory["20000"] / memory["1000"] if "20000" in memory else None,
     }

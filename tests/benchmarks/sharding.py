@@ -46,12 +46,12 @@ from lungseg.preprocess import preprocess
 from lungseg.settings import ComputeSettings, DataSettings
 
 SIZE = 256
-CASES = {512: 6000, 1024: 3000, 2000: 1500}
+CASES = {512: 20000, 1024: 3000, 2000: 1500}
 """Films of each longer side in px."""
-COPIES = 6000
+COPIES = 20000
 PARTS = 4
 DRAWN = 32
-LOOPED = 10
+LOOPED = 20
 """The loops see one film in so many."""
 
 
