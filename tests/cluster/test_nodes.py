@@ -42,8 +42,6 @@ LUNGSEG = [sys.executable, "-m", "jobs.command"]
 EPOCHS, RATE = 60, 0.01
 FILMS, PER_PART = 240, 4
 CUT_SECONDS = 20
-PATIENCE = 300
-"""Seconds for what takes 100 at most on an idle machine."""
 MONITORING = Path(__file__).parents[2] / "cluster" / "monitoring"
 DASHBOARD = "http://127.0.0.1:8265"
 FOLDER = "s3://lungs"
@@ -147,7 +145,7 @@ def running(machines: Any, command: list[str]) -> Iterator[subprocess.Popen[str]
 
 def end(job: subprocess.Popen[str]) -> str:
     """Wait for a job's good end; what it said."""
-    said, _ = job.communicate(timeout=PATIENCE)
+    said, _ = job.communicate(timeout=200)
     assert job.returncode == 0, said
     return said
 
@@ -193,7 +191,6 @@ def _on_the_dashboard() -> set[str]:
     return {name for one in targets for name in re.findall(r"\b(ray_\w+)\{", one["expr"])}
 
 
-@pytest.mark.timeout(900)
 def test_a_submitted_run_loses_a_machine_gets_it_back_and_is_cut_off(
     machines: Any, bucket: str
 ) -> None:
@@ -225,7 +222,7 @@ def test_a_submitted_run_loses_a_machine_gets_it_back_and_is_cut_off(
         growth = time.monotonic() - started
         cut_at, before = epochs.done, machines.processes("two", "RayTrainWorker")
         machines.cut("two", CUT_SECONDS)
-        epochs.wait_for(cut_at + 2, PATIENCE)
+        epochs.wait_for(cut_at + 2)
         restarted = machines.processes("two", "RayTrainWorker") != before
         log = end(job)
         epochs.wait_for(EPOCHS)
@@ -237,11 +234,11 @@ def test_a_submitted_run_loses_a_machine_gets_it_back_and_is_cut_off(
     lost = {
         "a lost machine": epochs.lost(lost_at, back_at),
         "its return": epochs.lost(back_at, cut_at),
+        f"a cut of {CUT_SECONDS} s": epochs.lost(cut_at),
     }
-    assert max(lost.values()) < 120
-    lost[f"a cut of {CUT_SECONDS} s"] = epochs.lost(cut_at)
     print("\ntraining loses", {what: round(seconds, 1) for what, seconds in lost.items()}, "s")
     print(f"two workers again {growth:.0f} s after `ray start`; {restarted=} by the cut")
+    assert max(lost.values()) < 120
     assert f"the machine {machines.addresses['two']} is lost" in log
     assert "(raylet)" not in log
     assert _on_the_dashboard() - shown <= NOT_HERE
@@ -274,7 +271,6 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("how", ["lost", "cut off"])
 def test_prediction_with_a_machine(
     how: str, machines: Any, model: str, films: str, tmp_path: Path
