@@ -21,7 +21,8 @@ from jobs.failures import explain
 from jobs.metrics import PredictionMetrics
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
-from jobs.session import resources, silence
+from jobs.session import machines, resources, silence
+from jobs.spread import submit_ahead
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
 from lungseg.model_folder import read_info, read_weights
@@ -39,6 +40,9 @@ from lungseg.settings import PredictSettings
 _TASK_CPUS = 0.95
 """Of a task before or after the network. A machine has room for as many of them as it has CPUs, or
 more, and for network processes in the rest: each of the two has the cores while the other waits."""
+_PREPARING, _FINISHING = 3, 1
+"""Tasks for each CPU: more than run at once, so that the next one always waits, and machines that
+join have some. After the network a chunk takes much more memory than before it."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +121,23 @@ def _work(
     settings: PredictSettings,
 ) -> dict[str, int]:
     """Bring the missing chunks through; images done and most memory a kind of process."""
-    import ray
+    import ray.data
 
-    machines = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
-    pool = pool_of(settings, [cpus for cpus in machines if cpus], int(resources().get("GPU", 0)))
+    each = [machine["CPU"] for machine in machines() if machine.get("CPU")] or [1.0]
+    gpus = int(resources().get("GPU", 0))
+    pool = pool_of(settings, each, gpus)
+    # Where more network processes are allowed than have a place, the cluster will grow.
+    cpus = math.ceil(sum(each) * max(1.0, pool.largest / (gpus or len(each))))
     peaks: Counter[str] = Counter()
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
-        ray.data.from_items(missing, override_num_blocks=len(missing))
-        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=_TASK_CPUS)
+        submit_ahead(ray.data.from_items(missing, override_num_blocks=len(missing)))
+        .map(
+            prepare_chunk,
+            fn_kwargs={"size": how.size, "clahe": how.clahe},
+            compute=ray.data.TaskPoolStrategy(size=_PREPARING * cpus),
+            num_cpus=_TASK_CPUS,
+        )
         .map(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
@@ -136,6 +148,7 @@ def _work(
         .map(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
+            compute=ray.data.TaskPoolStrategy(size=_FINISHING * cpus),
             num_cpus=_TASK_CPUS,
         )
     )
@@ -153,7 +166,7 @@ def _work(
     return dict(peaks)
 
 
-def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> Pool:
+def pool_of(settings: PredictSettings, cpus: Sequence[float], gpus: int) -> Pool:
     """Network processes for a cluster.
 
     The tasks before and after the network always find a CPU, even when machines are lost and all
@@ -163,19 +176,18 @@ def pool_of(settings: PredictSettings, machines: Sequence[float], gpus: int) -> 
 
     Args:
         settings: actors and threads.
-        machines: CPUs of each machine.
+        cpus: of each machine, at least one.
         gpus: of the whole cluster.
     """
-    machines = machines or [1.0]
-    smallest, largest = 1, gpus or len(machines)
+    smallest, largest = 1, gpus or len(cpus)
     if settings.actors:
         numbers = [int(number) for number in settings.actors.split(":")]
         smallest, largest = numbers[0], numbers[-1]
         if smallest > largest:
             raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    share = min((1 - _TASK_CPUS) * min(machines) / largest, _TASK_CPUS - 0.05)
+    share = min((1 - _TASK_CPUS) * min(cpus) / largest, _TASK_CPUS - 0.05)
     share = math.floor(1e4 * share) / 1e4  # Ray's unit
-    threads = settings.threads or max(1, int(sum(machines) // max(largest, len(machines))))
+    threads = settings.threads or max(1, int(sum(cpus) // max(largest, len(cpus))))
     return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
 
 

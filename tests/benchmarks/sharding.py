@@ -46,12 +46,12 @@ from lungseg.preprocess import preprocess
 from lungseg.settings import ComputeSettings, DataSettings
 
 SIZE = 256
-CASES = {512: 20000, 1024: 3000, 2000: 1500}
+CASES = {512: 6000, 1024: 3000, 2000: 1500}
 """Films of each longer side in px."""
-COPIES = 20000
+COPIES = 6000
 PARTS = 4
 DRAWN = 32
-LOOPED = 20
+LOOPED = 10
 """The loops see one film in so many."""
 
 
