@@ -40,9 +40,9 @@ from lungseg.settings import PredictSettings
 _TASK_CPUS = 0.95
 """Of a task before or after the network. A machine has room for as many of them as it has CPUs, or
 more, and for network processes in the rest: each of the two has the cores while the other waits."""
-_PREPARING, _FINISHING = 3, 1
-"""Tasks for each CPU: more than run at once, so that the next one always waits, and machines that
-join have some. After the network a chunk takes much more memory than before it."""
+_TASKS_PER_CPU = 2
+"""Before the network, and as many after it: more than run at once, so that the next one always
+waits."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ def _work(
     gpus = int(resources().get("GPU", 0))
     pool = pool_of(settings, each, gpus)
     # Where more network processes are allowed than have a place, the cluster will grow.
-    cpus = math.ceil(sum(each) * max(1.0, pool.largest / (gpus or len(each))))
+    growth = max(1.0, pool.largest / (gpus or len(each)))
+    tasks = ray.data.TaskPoolStrategy(size=math.ceil(_TASKS_PER_CPU * sum(each) * growth))
     peaks: Counter[str] = Counter()
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
@@ -135,7 +136,7 @@ def _work(
         .map(
             prepare_chunk,
             fn_kwargs={"size": how.size, "clahe": how.clahe},
-            compute=ray.data.TaskPoolStrategy(size=_PREPARING * cpus),
+            compute=tasks,
             num_cpus=_TASK_CPUS,
         )
         .map(
@@ -148,7 +149,7 @@ def _work(
         .map(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
-            compute=ray.data.TaskPoolStrategy(size=_FINISHING * cpus),
+            compute=tasks,
             num_cpus=_TASK_CPUS,
         )
     )
