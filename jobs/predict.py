@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.ahead import submit_ahead
 from jobs.failures import explain
 from jobs.metrics import PredictionMetrics
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
 from jobs.session import machines, resources, silence
-from jobs.spread import submit_ahead
 from lungseg import storage
 from lungseg.errors import UserError, WorkError
 from lungseg.model_folder import read_info, read_weights
@@ -40,9 +40,10 @@ from lungseg.settings import PredictSettings
 _TASK_CPUS = 0.95
 """Of a task before or after the network. A machine has room for as many of them as it has CPUs, or
 more, and for network processes in the rest: each of the two has the cores while the other waits."""
-_TASKS_PER_CPU = 2
-"""Before the network, and as many after it: more than run at once, so that the next one always
-waits."""
+_AHEAD = 2
+"""Chunks for each CPU that are prepared, or are to be, before the network takes them; as many are
+in it or wait to be finished, and as many are finished. More than are worked on at once, so that the
+next one always waits; and no more, for they take memory."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +129,12 @@ def _work(
     pool = pool_of(settings, each, gpus)
     # Where more network processes are allowed than have a place, the cluster will grow.
     growth = max(1.0, pool.largest / (gpus or len(each)))
-    tasks = ray.data.TaskPoolStrategy(size=math.ceil(_TASKS_PER_CPU * sum(each) * growth))
+    ahead = math.ceil(_AHEAD * sum(each) * growth)
     peaks: Counter[str] = Counter()
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
-        submit_ahead(ray.data.from_items(missing, override_num_blocks=len(missing)))
-        .map(
-            prepare_chunk,
-            fn_kwargs={"size": how.size, "clahe": how.clahe},
-            compute=tasks,
-            num_cpus=_TASK_CPUS,
-        )
+        submit_ahead(ray.data.from_items(missing, override_num_blocks=len(missing)), ahead)
+        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=_TASK_CPUS)
         .map(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
@@ -149,7 +145,6 @@ def _work(
         .map(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
-            compute=tasks,
             num_cpus=_TASK_CPUS,
         )
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jobs.ahead import submit_ahead
 from jobs.session import resources
-
-if TYPE_CHECKING:
-    from ray.data import Dataset
 
 _MOST_CHUNKS = 16
 """Of a task, so that a large job tells how far it is."""
@@ -33,18 +31,5 @@ def spread(
         return
     cpus = max(1, int(resources()["CPU"]))
     tasks = min(len(chunks), max(tasks_per_cpu * cpus, len(chunks) // _MOST_CHUNKS))
-    data = submit_ahead(ray.data.from_items(chunks, override_num_blocks=tasks))
+    data = submit_ahead(ray.data.from_items(chunks, override_num_blocks=tasks), tasks)
     yield from data.map(worker(**arguments).__call__).iter_rows()
-
-
-def submit_ahead(data: Dataset) -> Dataset:
-    """Let tasks wait at Ray for a CPU, as many as their operator may have.
-
-    By itself Ray Data submits a task once it has seen a CPU free: of its first ones all but one a
-    second late, and each later one some 0.15 s after the one before has ended. Where tasks are as
-    short as ours, cores are idle for half of the time. Nothing but the size of its pool
-    (`TaskPoolStrategy`) and what waits for the next operator then bounds how many tasks an operator
-    has.
-    """
-    data.context.op_resource_reservation_enabled = False
-    return data
