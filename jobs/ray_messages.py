@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from jobs.screen import say
@@ -11,6 +12,10 @@ _LONGEST = 200
 _LOST = re.compile(r"address: (\S+) .*has been marked dead")
 _SAID_BESIDES = "Raylet is terminated"
 """Comes with 40 lines of a lost machine's log, beside the line that says that it is lost."""
+_AGAIN_SECONDS = 60.0
+"""After a loss each waiting task says the same; a line is repeated no sooner."""
+
+_said_at: dict[str, float] = {}
 
 
 def keep_short() -> None:
@@ -30,5 +35,13 @@ def _say_first_line(data: dict[str, Any], *_: Any, **__: Any) -> None:
         lost = _LOST.search(line)
         if lost:
             say(f"         the machine {lost[1]} is lost")
-        elif not line.startswith(_SAID_BESIDES):
+        elif not line.startswith(_SAID_BESIDES) and not _just_said(line):
             say(f"         Ray: {line[:_LONGEST]}")
+
+
+def _just_said(line: str) -> bool:
+    now = time.monotonic()
+    if now - _said_at.get(line, -_AGAIN_SECONDS) < _AGAIN_SECONDS:
+        return True
+    _said_at[line] = now
+    return False

@@ -29,7 +29,7 @@ CONNECTIONS = {
 """How long Ray's connections outlive a cut in the network. By its own values a server closes one
 after 20 s without an answer; where that was in the cut, the client waits on for 300 + 120 s. Ray's
 servers take no more than one sign of life a minute from a client."""
-# Quiet TensorFlow in the workers; a report a second apart instead of two (it is a barrier).
+# Quiet TensorFlow in the workers.
 _WORKER_ENVIRONMENT = {
     **_READERS,
     **CONNECTIONS,

@@ -80,6 +80,8 @@ def _decode_grey(data: bytes) -> np.ndarray | None:
     decode = decode_image_png_u8 if depth == 8 else decode_image_png_u16
     try:
         return np.asarray(decode(data, (height, width), "mono"))[..., 0]
+    except MemoryError:
+        raise
     except Exception:  # it has no error of its own
         return None
 

@@ -38,7 +38,7 @@ def _column_classes(table: Table) -> list[Markup]:
 
 
 def _facts(gathered: Gathered) -> str:
-    cases = len(gathered.facts)
+    cases, models = len(gathered.facts), len(gathered.models)
     sources = [name for name in gathered.facts.reset_index()["source"].unique() if name]
     of = f" of {', '.join(sources)}" if sources else ""
-    return f"{cases} test cases{of}; {len(gathered.models)} models"
+    return f"{cases} test cases{of}; {models} model{'s' * (models != 1)}"

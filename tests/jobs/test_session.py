@@ -52,6 +52,7 @@ def test_messages_of_ray_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> 
         "The node with node id: 4699 and address: 10.0.0.12 and node name: a has been marked dead "
         "because the detector has missed too many heartbeats from it.\n\t(1) raylet crashed",
         "2 workers killed due to memory pressure\nand more",
+        "2 workers killed due to memory pressure\nand another's",
     ]
     _say_first_line({"lines": messages, "pid": "raylet", "is_err": False}, ignore_prefix=False)
     told = [line.strip() for line in capsys.readouterr().out.splitlines()]
