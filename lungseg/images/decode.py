@@ -57,6 +57,8 @@ def decode(data: bytes, name: str) -> Radiograph:
         return Radiograph(pixels=to_uint8(to_grey(decode_picture(data))))
     except cv2.error as error:
         raise RejectedCase(f"OpenCV cannot decode the image ({error.err})") from error
+    except MemoryError as error:
+        raise RejectedCase("needs more memory than there is") from error
 
 
 def decode_picture(data: bytes) -> np.ndarray:

@@ -224,6 +224,15 @@ def test_damaged_png_is_rejected_by_its_checksum() -> None:
         images.decode(bytes(whole), "a.png")
 
 
+def test_too_little_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> np.ndarray:
+        raise MemoryError
+
+    monkeypatch.setattr("lungseg.images.png.decode_image_png_u8", full)
+    with pytest.raises(RejectedCase, match="needs more memory"):
+        images.decode(grey("PNG"), "a.png")
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("filters", [(0,), (1,), (0, 1), (2,), (4,), (0, 1, 2, 3, 4)])
 @pytest.mark.parametrize("width", [32, 33, 257])
