@@ -40,6 +40,15 @@ def decode(data: bytes, name: str) -> Radiograph:
     Raises:
         RejectedCase: the only error; its message is a sentence for `rejected.csv`.
     """
+    try:
+        return _by_format(data, name)
+    except cv2.error as error:
+        raise RejectedCase(f"OpenCV cannot decode the image ({error.err})") from error
+    except MemoryError as error:
+        raise RejectedCase("needs more memory than there is") from error
+
+
+def _by_format(data: bytes, name: str) -> Radiograph:
     lowered = name.lower()
     # A JSRT film whose first pixel is 2048 begins as a DICOM file without preamble.
     is_jsrt = lowered.endswith(jsrt.SUFFIX) and len(data) == jsrt.FILE_BYTES
@@ -53,12 +62,7 @@ def decode(data: bytes, name: str) -> Radiograph:
         return decode_dicom(data)
     if lowered.endswith(jsrt.SUFFIX) and not _is_picture(data):
         return jsrt.decode_jsrt(data)
-    try:
-        return Radiograph(pixels=to_uint8(to_grey(decode_picture(data))))
-    except cv2.error as error:
-        raise RejectedCase(f"OpenCV cannot decode the image ({error.err})") from error
-    except MemoryError as error:
-        raise RejectedCase("needs more memory than there is") from error
+    return Radiograph(pixels=to_uint8(to_grey(decode_picture(data))))
 
 
 def decode_picture(data: bytes) -> np.ndarray:
