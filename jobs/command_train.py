@@ -121,7 +121,8 @@ def train(
     from jobs.screen import heading, say
     from lungseg.search import space, trials
 
-    found = trials.read_best(storage.join(storage.absolute(search), models)) if search else {}
+    searched = storage.join(storage.absolute(search), models) if search else ""
+    found = trials.read_best(searched) if searched else {}
     settings = settings_of(context, found)
     from jobs.session import session
     from jobs.train import train as job
@@ -132,4 +133,5 @@ def train(
         if found:
             taken = {name: value_of(settings, name) for name in found}
             say(f"         searched in {search}: {space.named(taken)}")
-        job(Training(models, storage.absolute(shards), storage.absolute(out), seed, fold), settings)
+        where = (storage.absolute(shards), storage.absolute(out))
+        job(Training(models, *where, seed, fold, searched), settings)

@@ -19,7 +19,14 @@ from lungseg.settings import Settings
 def grid(run: str, shards_path: str, settings: Settings) -> list[Training]:
     """All trainings of a run."""
     return [
-        Training(name, shards_path, runfolder.model_folder(run, name, fold, seed), seed, fold)
+        Training(
+            name,
+            shards_path,
+            runfolder.model_folder(run, name, fold, seed),
+            seed,
+            fold,
+            runfolder.search_folder(run, name),
+        )
         for name in settings.models
         for fold in range(settings.data.folds)
         for seed in range(settings.seeds)

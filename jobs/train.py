@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from jobs.train_worker import (
 )
 from lungseg import shards, storage
 from lungseg.errors import UserError, WorkError
+from lungseg.search import trials
 from lungseg.settings import Settings
 from lungseg.training import checkpoint
 from lungseg.training.plan import difference, make_plan
@@ -61,15 +63,27 @@ def train(
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
         return done
     storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
-    found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+    own = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+    begin_from = (not own and _in_search(training, plan)) or ""
+    if begin_from:
+        say(f"         {training.name}: the search's best trial was this training")
+    found = own or begin_from
     done_epochs = len(checkpoint.read_history(found)) if found else 0
     placement = placement or place(settings.compute)
     with Follow(training.out, settings.train.epochs, training.name, done_epochs, placement.wanted):
-        work = partial(run_trainer, settings=settings, info=info, placement=placement)
+        work = partial(
+            run_trainer, settings=settings, info=info, placement=placement, begin_from=begin_from
+        )
         side_by_side(work, [training], 1)
     model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
     _write_card(training, model, plan, info)
     return model
+
+
+def _in_search(training: Training, plan: dict[str, Any]) -> str | None:
+    """Checkpoint of the trial of a search that was this very training, if it was the best one."""
+    folder = trials.of_training(training.search, plan["fingerprint"]) if training.search else None
+    return checkpoint.newest_complete(storage.join(folder, CHECKPOINTS)) if folder else None
 
 
 def _write_card(
@@ -133,6 +147,7 @@ def run_trainer(
     info: dict[str, Any],
     placement: Placement,
     callbacks: Sequence[Any] = (),
+    begin_from: str = "",
 ) -> None:
     """Run Ray Train's group of workers to the end of a training.
 
@@ -142,6 +157,7 @@ def run_trainer(
         info: of its shards.
         placement: its share of the cluster.
         callbacks: Ray Train's, told of each epoch.
+        begin_from: checkpoint for a training that has none of its own.
 
     Raises:
         UserError: there are fewer training cases than workers.
@@ -157,7 +173,7 @@ def run_trainer(
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
     low, high = placement.workers
-    config = worker_config(training, settings, info, placement)
+    config = replace(worker_config(training, settings, info, placement), begin_from=begin_from)
     trainer = DataParallelTrainer(
         work_from_dict,
         train_loop_config=config_to_dict(config),

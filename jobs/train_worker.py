@@ -33,6 +33,8 @@ class Training:
     out: str
     seed: int = 0
     fold: int = 0
+    search: str = ""
+    """Folder of its architecture's search, one of whose trials may have been this very training."""
 
     @property
     def name(self) -> str:
@@ -51,6 +53,8 @@ class WorkerConfig:
     val_cases: int
     data_fingerprint: str
     mask_conventions: list[str]
+    begin_from: str = ""
+    """Checkpoint of a search's trial, for a training that has none of its own yet."""
 
 
 Keep = Callable[[Row, str], None]
@@ -80,12 +84,15 @@ def work(config: WorkerConfig) -> None:
     def keep(row: Row, folder: str) -> None:
         ray.train.report(row, checkpoint=ray.train.Checkpoint(folder) if rank == 0 else None)
 
+    def show_augmentation() -> None:
+        samples = storage.join(training.out, "augmentation.png")
+        if settings.train.augment and not storage.exists(samples):
+            write_augmented_samples(samples, training.shards, settings.augmentation, training.seed)
+
     def then(row: Row) -> None:
         if rank == 0:
             metrics.show(row)
-        if rank == 0 and row["epoch"] == 1 and settings.train.augment:
-            samples = storage.join(training.out, "augmentation.png")
-            write_augmented_samples(samples, training.shards, settings.augmentation, training.seed)
+            show_augmentation()
 
     try:
         trained = fit_and_record(config, rank, feed(config, rank, _shard), keep, then)
@@ -96,6 +103,7 @@ def work(config: WorkerConfig) -> None:
             storage.write_text(storage.join(training.out, FAILURE), text)
         return
     if rank == 0:
+        show_augmentation()
         facts = {
             "seed": training.seed,
             "fold": training.fold,
@@ -130,14 +138,17 @@ def fit_and_record(
     training, settings = config.training, config.settings
     history = storage.join(training.out, "history.csv")
     with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
-        found = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+        own = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
+        found = own or config.begin_from
         resume_from = checkpoint.fetch(found, folder) if found else None
         rows = checkpoint.read_history(resume_from) if resume_from else []
         if rank == 0 and rows:
             write_history(history, rows)
         with trackers.track(
-            training.out, training.name, settings, len(rows), active=rank == 0
+            training.out, training.name, settings, len(rows) if own else 0, active=rank == 0
         ) as track:
+            for row in [] if own else rows:
+                track(row)
 
             def report(row: Row, checkpoint_folder: str) -> None:
                 rows.append(row)

@@ -25,6 +25,7 @@ from lungseg.search import trials
 from lungseg.search.trials import Trial
 from lungseg.training import checkpoint
 from lungseg.training.history import Row, read_history
+from lungseg.training.plan import make_plan
 
 METRIC = "val_dice"
 """What the search maximises."""
@@ -70,6 +71,7 @@ def run_trial(
     base = config_from_dict(plain)
     training = replace(base.training, out=trials.folder_of(search, number))
     own = replace(base, training=training, settings=with_values(base.settings, trial.values))
+    trial = replace(trial, fingerprint=_plan_of(own)["fingerprint"])
     for row in _rows_before(trial, training.out):
         _tell(row)
     if trial.ended:
@@ -92,6 +94,16 @@ def run_trial(
     if told is None or not told.ended:
         # Else the search has ended it meanwhile, and what it ran into is what that left behind.
         trials.write_trial(search, replace(trial, ended=ended, reason=reason))
+
+
+def _plan_of(config: WorkerConfig) -> dict[str, Any]:
+    return make_plan(
+        config.settings,
+        config.training.architecture,
+        seed=config.training.seed,
+        fold=config.training.fold,
+        data_fingerprint=config.data_fingerprint,
+    )
 
 
 def _rows_before(trial: Trial, folder: str) -> list[Row]:

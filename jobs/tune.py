@@ -67,6 +67,7 @@ def tune(architecture: str, shards_path: str, out: str, settings: Settings) -> V
         reasons = [reason for reason in table["reason"] if reason]
         raise WorkError(f"all {len(table)} trials of {architecture} failed: {reasons[0]}")
     found = trials.write_best(search, architecture, table, names)
+    _delete_checkpoints(search, but=trials.best_of(table))
     before = ", searched before" if whole else ""
     dice = table["best_val_dice"].max()
     say(f"         {architecture}: best of {len(table)}{before}: {space.named(found)} ({dice:.4f})")
@@ -144,9 +145,17 @@ def _search(
     with silence():
         side_by_side(Tuner.fit, [tuner], 1)
     storage.delete(state)
-    # Hundreds of MB a trial that nobody goes on from; only now does nothing write there any more.
+
+
+def _delete_checkpoints(search: str, *, but: int | None) -> None:
+    """Delete hundreds of MB a trial, now that nothing writes there any more.
+
+    Args:
+        search: its folder, all trials ended.
+        but: number of the best trial, from which a training goes on.
+    """
     for trial in trials.read_trials(search):
-        if trial.ended:
+        if trial.number != but:
             storage.delete(storage.join(trials.folder_of(search, trial.number), CHECKPOINTS))
 
 

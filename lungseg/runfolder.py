@@ -31,6 +31,11 @@ def model_folder(run: str, model: str, fold: int, seed: int) -> str:
     return storage.join(run, "models", model, f"fold-{fold}", f"seed-{seed}")
 
 
+def search_folder(run: str, model: str) -> str:
+    """Where the search of one architecture lies, if one was made."""
+    return storage.join(run, "search", model)
+
+
 def claim(
     run: str, settings: Settings, data: list[str], searched: Sequence[str] | None = None
 ) -> bool:

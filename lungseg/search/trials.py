@@ -2,7 +2,8 @@
 
 SEARCH/unet/search.json              what is searched, with its fingerprint
 SEARCH/unet/trials/007/trial.json    settings of a trial, and how it ended
-SEARCH/unet/trials/007/history.csv   its epochs; its checkpoints beside it, while it runs
+SEARCH/unet/trials/007/history.csv   its epochs; beside it its checkpoint, while it runs and of the
+                                     best trial for good: a training goes on from there
 SEARCH/unet/trials.csv               one row a trial
 SEARCH/unet/curves.csv               one row a trial and epoch
 SEARCH/unet/best.yaml                the settings found, as `--config` takes them
@@ -41,6 +42,8 @@ class Trial:
 
     number: int
     values: Values
+    fingerprint: str = ""
+    """Of its training's plan (see `lungseg.training.plan`)."""
     ended: str = ""
     reason: str = ""
     """Why it failed."""
@@ -74,6 +77,12 @@ def read_trials(search: str) -> list[Trial]:
     folders = storage.list_folders(storage.join(search, "trials"))
     found = (read_trial(search, int(folder.rsplit("/", 1)[-1])) for folder in folders)
     return sorted((trial for trial in found if trial), key=lambda trial: trial.number)
+
+
+def of_training(search: str, fingerprint: str) -> str | None:
+    """Folder of the ended trial whose training had this fingerprint, None where there is none."""
+    numbers = (t.number for t in read_trials(search) if t.ended and t.fingerprint == fingerprint)
+    return next((folder_of(search, number) for number in numbers), None)
 
 
 def write_tables(search: str) -> pd.DataFrame:

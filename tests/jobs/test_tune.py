@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import tensorflow as tf
 import yaml
 
 from jobs.command import _status
@@ -82,7 +83,8 @@ def test_trials_end_early_and_the_result_is_used(
     assert (out / "unet" / "trials" / "001" / "history.csv").stat().st_mtime_ns == before
     assert _status(tune(without_test, out, "--trials", "5", "--epochs", "8")) == 2
     assert "train.epochs 7 → 8" in capsys.readouterr().err
-    assert not list((out / "unet" / "trials").glob("*/checkpoints/*"))
+    (kept,) = (out / "unet" / "trials").glob("*/checkpoints")
+    assert kept.parent.name == f"{int(best['trial']):03d}"
     # Training takes the result.
     train = ["train", "--shards", tiny_shards, "--model", "unet", *SMALL, "--epochs", "1"]
     train += ["--search", str(out)]
@@ -191,7 +193,17 @@ def test_a_run_with_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     rate = config["found"]["unet"]["train.learning_rate"]
     history = read_history(str(folder / "models/unet/fold-0/seed-0/history.csv"))
     assert history[0]["learning_rate"] == pytest.approx(rate)
-    assert f"learning_rate {rate:g}" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"learning_rate {rate:g}" in output
+    # The best trial was this training: its epochs are taken over, not run again.
+    assert "unet fold 0 seed 0: going on after epoch 2" in output
+    (best,) = folder.glob("search/unet/trials/*/checkpoints")
+    assert history == read_history(str(best.parent / "history.csv"))
+    model = folder / "models/unet/fold-0/seed-0"
+    assert (model / "augmentation.png").exists()
+    (path,) = model.glob("tensorboard/*")
+    events = tf.compat.v1.train.summary_iterator(str(path))
+    assert [event.step for event in events if event.summary.value] == [1, 2]
     page = (folder / "report" / "index.html").read_text()
     assert "was trained with train.learning_rate" in page
     assert (folder / "report" / "search-unet.csv").exists()
