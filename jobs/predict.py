@@ -46,6 +46,10 @@ in it or wait to be finished, and as many are finished. More than are worked on 
 next one always waits; and no more, for they take memory."""
 
 
+_TABLES: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
+"""How Ray Data gives a chunk to its function: as it came, uncopied."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Network processes: how many, and what each takes."""
@@ -134,18 +138,25 @@ def _work(
     todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
     data = (
         submit_ahead(ray.data.from_items(missing, override_num_blocks=len(missing)), ahead)
-        .map(prepare_chunk, fn_kwargs={"size": how.size, "clahe": how.clahe}, num_cpus=_TASK_CPUS)
-        .map(
+        .map_batches(
+            prepare_chunk,
+            fn_kwargs={"size": how.size, "clahe": how.clahe},
+            num_cpus=_TASK_CPUS,
+            **_TABLES,
+        )
+        .map_batches(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
             compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
             num_cpus=pool.cpus,
             num_gpus=pool.gpus or None,
+            **_TABLES,
         )
-        .map(
+        .map_batches(
             finish_chunk,
             fn_kwargs={"out": out, "how": how, "settings": settings},
             num_cpus=_TASK_CPUS,
+            **_TABLES,
         )
     )
     metrics = PredictionMetrics()

@@ -1,7 +1,8 @@
 """What the processes of `lungseg predict` do with a chunk of images: prepare, predict, finish.
 
-A chunk travels as one row, so that Ray Data can neither split nor join chunks on their way: its
-films pickled, once, and its probabilities as their plain bytes, which are four times as much.
+A chunk travels as an Arrow table of one row, so that Ray Data can neither split nor join chunks on
+their way: its films pickled, once, and its probabilities as their plain bytes, four times as many,
+which are read where Ray has put them. (As Python's bytes in a row they were copied twice more.)
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from lungseg import storage
 from lungseg.errors import RejectedCase, WorkError
@@ -24,21 +26,24 @@ from lungseg.prediction.inputs import Input
 from lungseg.prediction.reading import ATTEMPTS
 from lungseg.settings import PredictSettings
 
-Row = dict[str, Any]
-
 _AWAY = 8
 """Films in a row that cannot be read: their storage is away. So are all of a smaller chunk."""
 
 
-def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
+def prepare_chunk(chunk: pa.Table, *, size: int, clahe: float) -> pa.Table:
     """One task: read, decode and letterbox the images of a chunk.
+
+    Args:
+        chunk: its number as `chunk`, and its images (`Input` each) as JSON in `images`.
+        size: of the network's input in px.
+        clahe: the contrast that the network was trained on.
 
     Raises:
         WorkError: so many films in a row cannot be read that their storage must be away.
     """
     use_one_core()
     films, rejected, unread = [], [], 0
-    images = json.loads(item["images"])
+    images = json.loads(chunk["images"][0].as_py())
     away = min(_AWAY, max(2, len(images)))
     for fields in images:
         try:
@@ -57,7 +62,19 @@ def prepare_chunk(item: Row, *, size: int, clahe: float) -> Row:
             continue
         unread = 0
     content = pickle.dumps({"films": films, "rejected": rejected}, protocol=5)
-    return {"chunk": int(item["chunk"]), "content": content}
+    return pa.table({"chunk": chunk["chunk"], "content": _cell(content)})
+
+
+def _cell(content: Any) -> pa.Array:
+    """A column with one value, which is any buffer and is not copied."""
+    buffer = pa.py_buffer(content)
+    ends = pa.py_buffer(np.array([0, buffer.size], np.int64))
+    return pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, buffer])
+
+
+def _read(chunk: pa.Table, name: str) -> memoryview:
+    """The value of such a column, where it is."""
+    return memoryview(chunk[name][0].as_buffer())
 
 
 class Network:
@@ -73,32 +90,33 @@ class Network:
         self._ensemble = Ensemble(members, settings.augment)
         self._batch_size = settings.batch_size
 
-    def __call__(self, item: Row) -> Row:
-        films: list[Film] = pickle.loads(item["content"])["films"]
-        results = [
-            self._ensemble(
-                np.stack([film.square for film in films[start : start + self._batch_size]])
-            )
-            for start in range(0, len(films), self._batch_size)
-        ]
-        return item | {
-            "probabilities": b"".join(probabilities.data for probabilities, _ in results),
-            "agreements": b"".join(agreements.data for _, agreements in results),
-            "network_mb": _peak_mb(),
-        }
+    def __call__(self, chunk: pa.Table) -> pa.Table:
+        films: list[Film] = pickle.loads(_read(chunk, "content"))["films"]
+        side = films[0].square.shape[0] if films else 0
+        probabilities = np.empty((len(films), side, side), np.float32)
+        agreements = np.empty(len(films), np.float32)
+        for start in range(0, len(films), self._batch_size):
+            some = slice(start, start + self._batch_size)
+            squares = np.stack([film.square for film in films[some]])
+            probabilities[some], agreements[some] = self._ensemble(squares)
+        return (
+            chunk.append_column("probabilities", _cell(probabilities))
+            .append_column("agreements", _cell(agreements))
+            .append_column("network_mb", pa.array([_peak_mb()]))
+        )
 
 
-def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings) -> Row:
+def finish_chunk(chunk: pa.Table, *, out: str, how: Finish, settings: PredictSettings) -> pa.Table:
     """One task: masks at original size, pictures as asked for and, last, the chunk's part."""
     from lungseg.prediction.pictures import write_mask, write_overlay
     from lungseg.prediction.row import finish_film
 
     use_one_core()
-    content = pickle.loads(item["content"])
-    chunk, rows = int(item["chunk"]), []
-    drawn = chunk * settings.images_per_part
-    probabilities = np.frombuffer(item["probabilities"], np.float32)
-    agreements = np.frombuffer(item["agreements"], np.float32)
+    content = pickle.loads(_read(chunk, "content"))
+    number, rows = chunk["chunk"][0].as_py(), []
+    drawn = number * settings.images_per_part
+    probabilities = np.frombuffer(_read(chunk, "probabilities"), np.float32)
+    agreements = np.frombuffer(_read(chunk, "agreements"), np.float32)
     for film, probability, agreement in zip(
         content["films"], probabilities.reshape(-1, how.size, how.size), agreements, strict=True
     ):
@@ -115,15 +133,15 @@ def finish_chunk(item: Row, *, out: str, how: Finish, settings: PredictSettings)
         if drawn + len(rows) <= settings.overlays:
             write_overlay(storage.join(out, parts.OVERLAYS), film, mask, row["flags"])
     if settings.chexmask:
-        parts.write_chexmask(storage.join(out, "chexmask"), chunk, rows)
-    parts.write_part(parts.part_path(out, chunk), rows, content["rejected"])
-    return {
-        "chunk": chunk,
+        parts.write_chexmask(storage.join(out, "chexmask"), number, rows)
+    parts.write_part(parts.part_path(out, number), rows, content["rejected"])
+    facts = {
         "images": len(rows) + len(content["rejected"]),
         "rejected": len(content["rejected"]),
-        "network_mb": item["network_mb"],
+        "network_mb": chunk["network_mb"][0].as_py(),
         "task_mb": _peak_mb(),
     }
+    return pa.table({name: [fact] for name, fact in facts.items()})
 
 
 def _peak_mb() -> int:

@@ -12,6 +12,7 @@ import cv2
 import keras
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -160,7 +161,8 @@ def test_a_film_that_is_never_read_is_rejected(
     write_films(tmp_path / "films", 2)
     paths = [UNREADABLE, f"{tmp_path}/films/film_000.png", *[UNREADABLE] * 6]
     images = [{"image_id": str(index), "path": path} for index, path in enumerate(paths)]
-    row = prepare_chunk({"chunk": 0, "images": json.dumps(images)}, size=64, clahe=0.0)
+    table = pa.table({"chunk": [0], "images": [json.dumps(images)]})
+    (row,) = prepare_chunk(table, size=64, clahe=0.0).to_pylist()
     content = pickle.loads(row["content"])
     assert [film.image_id for film in content["films"]] == ["1"]
     assert len(content["rejected"]) == 7
@@ -169,7 +171,7 @@ def test_a_film_that_is_never_read_is_rejected(
     )
     away = json.dumps([{"image_id": "a", "path": UNREADABLE}] * 4)
     with pytest.raises(WorkError, match="once their storage answers, the same command goes on"):
-        prepare_chunk({"chunk": 0, "images": away}, size=64, clahe=0.0)
+        prepare_chunk(pa.table({"chunk": [0], "images": [away]}), size=64, clahe=0.0)
 
 
 @pytest.mark.slow
