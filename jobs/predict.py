@@ -147,6 +147,7 @@ def _work(
         .map_batches(
             Network,
             fn_constructor_args=(tuple(models), pool.threads, settings),
+            fn_kwargs={"size": how.size},
             compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
             num_cpus=pool.cpus,
             num_gpus=pool.gpus or None,

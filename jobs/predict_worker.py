@@ -1,8 +1,8 @@
 """What the processes of `lungseg predict` do with a chunk of images: prepare, predict, finish.
 
 A chunk travels as an Arrow table of one row, so that Ray Data can neither split nor join chunks on
-their way: its films pickled, once, and its probabilities as their plain bytes, four times as many,
-which are read where Ray has put them. (As Python's bytes in a row they were copied twice more.)
+their way. Its films' pixels and its probabilities, four times as many bytes, have columns of their
+own and are read where Ray has put them, by each process that needs them, without a copy.
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ def prepare_chunk(chunk: pa.Table, *, size: int, clahe: float) -> pa.Table:
             rejected.append(fields | {"reason": reason})
             continue
         unread = 0
-    content = pickle.dumps({"films": films, "rejected": rejected}, protocol=5)
-    return pa.table({"chunk": chunk["chunk"], "content": _cell(content)})
+    squares: list[pickle.PickleBuffer] = []
+    facts = pickle.dumps((films, rejected), protocol=5, buffer_callback=squares.append)
+    columns = {"films": _cell(facts), "squares": _cell(b"".join(squares))}
+    return pa.table({"chunk": chunk["chunk"]} | columns)
 
 
 def _cell(content: Any) -> pa.Array:
@@ -72,9 +74,10 @@ def _cell(content: Any) -> pa.Array:
     return pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, buffer])
 
 
-def _read(chunk: pa.Table, name: str) -> memoryview:
-    """The value of such a column, where it is."""
-    return memoryview(chunk[name][0].as_buffer())
+def _read(chunk: pa.Table, name: str, dtype: type, size: int = 0) -> np.ndarray:
+    """The value of such a column, where it is: (N,), or (N, size, size)."""
+    values: np.ndarray = np.frombuffer(chunk[name][0].as_buffer(), dtype)
+    return values.reshape(-1, size, size) if size else values
 
 
 class Network:
@@ -90,15 +93,13 @@ class Network:
         self._ensemble = Ensemble(members, settings.augment)
         self._batch_size = settings.batch_size
 
-    def __call__(self, chunk: pa.Table) -> pa.Table:
-        films: list[Film] = pickle.loads(_read(chunk, "content"))["films"]
-        side = films[0].square.shape[0] if films else 0
-        probabilities = np.empty((len(films), side, side), np.float32)
-        agreements = np.empty(len(films), np.float32)
-        for start in range(0, len(films), self._batch_size):
+    def __call__(self, chunk: pa.Table, *, size: int) -> pa.Table:
+        squares = _read(chunk, "squares", np.uint8, size)
+        probabilities = np.empty(squares.shape, np.float32)
+        agreements = np.empty(len(squares), np.float32)
+        for start in range(0, len(squares), self._batch_size):
             some = slice(start, start + self._batch_size)
-            squares = np.stack([film.square for film in films[some]])
-            probabilities[some], agreements[some] = self._ensemble(squares)
+            probabilities[some], agreements[some] = self._ensemble(squares[some])
         return (
             chunk.append_column("probabilities", _cell(probabilities))
             .append_column("agreements", _cell(agreements))
@@ -112,14 +113,14 @@ def finish_chunk(chunk: pa.Table, *, out: str, how: Finish, settings: PredictSet
     from lungseg.prediction.row import finish_film
 
     use_one_core()
-    content = pickle.loads(_read(chunk, "content"))
+    squares = _read(chunk, "squares", np.uint8, how.size)
+    films: list[Film]
+    films, rejected = pickle.loads(_read(chunk, "films", np.uint8).data, buffers=squares)
     number, rows = chunk["chunk"][0].as_py(), []
     drawn = number * settings.images_per_part
-    probabilities = np.frombuffer(_read(chunk, "probabilities"), np.float32)
-    agreements = np.frombuffer(_read(chunk, "agreements"), np.float32)
-    for film, probability, agreement in zip(
-        content["films"], probabilities.reshape(-1, how.size, how.size), agreements, strict=True
-    ):
+    probabilities = _read(chunk, "probabilities", np.float32, how.size)
+    agreements = _read(chunk, "agreements", np.float32)
+    for film, probability, agreement in zip(films, probabilities, agreements, strict=True):
         row, mask = finish_film(film, probability, float(agreement), how, settings.low_agreement)
         rows.append(row)
         if settings.masks:
@@ -134,10 +135,10 @@ def finish_chunk(chunk: pa.Table, *, out: str, how: Finish, settings: PredictSet
             write_overlay(storage.join(out, parts.OVERLAYS), film, mask, row["flags"])
     if settings.chexmask:
         parts.write_chexmask(storage.join(out, "chexmask"), number, rows)
-    parts.write_part(parts.part_path(out, number), rows, content["rejected"])
+    parts.write_part(parts.part_path(out, number), rows, rejected)
     facts = {
-        "images": len(rows) + len(content["rejected"]),
-        "rejected": len(content["rejected"]),
+        "images": len(rows) + len(rejected),
+        "rejected": len(rejected),
         "network_mb": chunk["network_mb"][0].as_py(),
         "task_mb": _peak_mb(),
     }

@@ -69,8 +69,8 @@ def encode_within(pixels: np.ndarray, top: int, left: int, width: int) -> str:
             axis=1,
         )
     numbers = np.stack([ends[:, 0] + 1, ends[:, 1] - ends[:, 0]], axis=1)
-    # The text of a list is made in half the time of joining those of its numbers.
-    return str(numbers.ravel().tolist())[1:-1].replace(",", "")
+    # One format for all numbers takes half the time of joining their texts.
+    return ("%d " * numbers.size % tuple(numbers.ravel().tolist()))[:-1]
 
 
 def pack(text: str) -> str:

@@ -49,32 +49,37 @@ def lungs_of(mask: np.ndarray) -> tuple[Lung, Lung, int]:
     Returns:
         Left and right lung, and the number of parts (0, 1 or 2).
     """
-    whole = _crop(mask)
-    pixels = whole.pixels.view(np.uint8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
     outlines, _ = cv2.findContours(pixels, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not outlines:
         return _NONE, _NONE, 0
     if len(outlines) > 1:
-        one = cv2.drawContours(np.zeros_like(pixels), outlines, 0, 1, cv2.FILLED)
-        other = pixels - one
-        right, left = sorted((one, other), key=_centre)
-        return _crop(left.view(bool), whole), _crop(right.view(bool), whole), 2
-    share_left = float(np.count_nonzero(mask[:, mask.shape[1] // 2 :]) / np.count_nonzero(pixels))
+        at_left, at_right = sorted(map(_within, outlines), key=_centre)
+        return at_right, at_left, 2
+    whole = _within(outlines[0])
+    area = np.count_nonzero(whole.pixels)
+    share_left = float(np.count_nonzero(mask[:, mask.shape[1] // 2 :]) / area)
     if not 0.2 < share_left < 0.8:
         return (whole, _NONE, 1) if share_left > 0.5 else (_NONE, whole, 1)
-    cut = _narrowest(pixels)
+    cut = _narrowest(whole.pixels)
     left, right = whole.pixels.copy(), whole.pixels.copy()
     left[:, :cut] = right[:, cut:] = False
     return _crop(left, whole), _crop(right, whole), 1
 
 
-def _crop(mask: np.ndarray, within: Lung | None = None) -> Lung:
-    """The smallest box around a mask, or around one in another's box."""
-    column, row, width, height = cv2.boundingRect(mask.view(np.uint8))
-    pixels = np.ascontiguousarray(mask[row : row + height, column : column + width])
-    return Lung(
-        pixels, row + (within.top if within else 0), column + (within.left if within else 0)
-    )
+def _within(outline: np.ndarray) -> Lung:
+    """The part of a mask within an outline; it has no holes."""
+    column, row, width, height = cv2.boundingRect(outline)
+    pixels = np.zeros((height, width), np.uint8)
+    cv2.drawContours(pixels, [outline], 0, 1, cv2.FILLED, offset=(-column, -row))
+    return Lung(pixels.view(bool), row, column)
+
+
+def _crop(pixels: np.ndarray, box: Lung) -> Lung:
+    """The smallest box around what is left in another one."""
+    column, row, width, height = cv2.boundingRect(pixels.view(np.uint8))
+    inner = np.ascontiguousarray(pixels[row : row + height, column : column + width])
+    return Lung(inner, box.top + row, box.left + column)
 
 
 def _narrowest(pixels: np.ndarray) -> int:
@@ -84,7 +89,8 @@ def _narrowest(pixels: np.ndarray) -> int:
     return third + int(np.argmin(pixels[:, third:last].sum(axis=0)))
 
 
-def _centre(part: np.ndarray) -> float:
-    """Mean column."""
-    columns = cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
-    return float(np.arange(columns.size) @ columns / columns.sum())
+def _centre(lung: Lung) -> float:
+    """Mean column on the film."""
+    pixels = lung.pixels.view(np.uint8)
+    columns = cv2.reduce(pixels, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+    return lung.left + float(np.arange(columns.size) @ columns / columns.sum())

@@ -106,7 +106,7 @@ class NoNetwork(Network):
         self._ensemble = self._same  # type: ignore[assignment]
 
     def _same(self, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        lungs = np.repeat(self._lungs[None], len(squares), axis=0)
+        lungs = np.broadcast_to(self._lungs, squares.shape)
         return lungs, np.full(len(squares), np.nan, np.float32)
 
 

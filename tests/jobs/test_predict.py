@@ -163,10 +163,10 @@ def test_a_film_that_is_never_read_is_rejected(
     images = [{"image_id": str(index), "path": path} for index, path in enumerate(paths)]
     table = pa.table({"chunk": [0], "images": [json.dumps(images)]})
     (row,) = prepare_chunk(table, size=64, clahe=0.0).to_pylist()
-    content = pickle.loads(row["content"])
-    assert [film.image_id for film in content["films"]] == ["1"]
-    assert len(content["rejected"]) == 7
-    assert content["rejected"][0]["reason"] == (
+    films, rejected = pickle.loads(row["films"], buffers=[row["squares"]])
+    assert [film.image_id for film in films] == ["1"]
+    assert len(rejected) == 7
+    assert rejected[0]["reason"] == (
         "the file could not be read, tried 3 times (Input/output error)"
     )
     away = json.dumps([{"image_id": "a", "path": UNREADABLE}] * 4)
