@@ -107,15 +107,16 @@ def predict(
     if not model or not images:
         raise UserError("predict takes at least one --model and one --images")
     settings = settings_of(context)
-    from jobs.predict import predict as job
-    from jobs.predict import tell
-    from jobs.screen import heading
+    from jobs.predict import plan, tell, work
+    from jobs.screen import heading, log_as
     from jobs.session import session
 
+    log_as(settings.compute.log_format)
+    heading("predict", out)
+    folders = [storage.absolute(folder) for folder in model]
+    job = plan(folders, images, storage.absolute(out), settings.predict)
     with session(settings.compute):
-        heading("predict", out)
-        folders = [storage.absolute(folder) for folder in model]
-        tell(job(folders, images, storage.absolute(out), settings.predict))
+        tell(work(job))
 
 
 def export(

@@ -83,8 +83,10 @@ def tune(
     settings = settings_of(context)
     from jobs.screen import heading
     from jobs.session import session
+    from jobs.train import fitting_info
     from jobs.tune import tune as job
 
+    fitting_info(storage.absolute(shards), settings)  # before Ray's start, which takes seconds
     with session(settings.compute, state_api=settings.compute.workers != (1, 1)):
         heading("tune", out)
         job(models, storage.absolute(shards), storage.absolute(out), settings)
@@ -125,9 +127,11 @@ def train(
     found = trials.read_best(searched) if searched else {}
     settings = settings_of(context, found)
     from jobs.session import session
+    from jobs.train import fitting_info
     from jobs.train import train as job
     from jobs.train_worker import Training
 
+    fitting_info(storage.absolute(shards), settings)  # before Ray's start, which takes seconds
     with session(settings.compute):
         heading("train", out)
         if found:

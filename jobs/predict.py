@@ -20,11 +20,12 @@ from typing import Any
 from jobs.ahead import submit_ahead
 from jobs.failures import explain
 from jobs.metrics import PredictionMetrics
+from jobs.pool import TASK_CPUS, pool_of
 from jobs.predict_worker import Network, finish_chunk, prepare_chunk
 from jobs.screen import progress, say
 from jobs.session import machines, resources, silence
 from lungseg import storage
-from lungseg.errors import UserError, WorkError
+from lungseg.errors import WorkError
 from lungseg.model_folder import read_info, read_weights
 from lungseg.prediction.claim import claim
 from lungseg.prediction.ensemble import Finish, finish_of
@@ -37,34 +38,35 @@ from lungseg.prediction.parts import (
 )
 from lungseg.settings import PredictSettings
 
-_TASK_CPUS = 0.95
-"""Of a task before or after the network. A machine has room for as many of them as it has CPUs, or
-more, and for network processes in the rest: each of the two has the cores while the other waits."""
 _AHEAD = 2
 """Chunks for each CPU that are prepared, or are to be, before the network takes them; as many are
 in it or wait to be finished, and as many are finished. More than are worked on at once, so that the
 next one always waits; and no more, for they take memory."""
-
-
 _TABLES: dict[str, Any] = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
 """How Ray Data gives a chunk to its function: as it came, uncopied."""
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Network processes: how many, and what each takes."""
+class Job:
+    """A prediction that can be done, and what is missing of it."""
 
-    smallest: int
-    largest: int
-    cpus: float
-    gpus: float
-    threads: int
+    models: Sequence[str]
+    out: str
+    settings: PredictSettings
+    how: Finish
+    chunks: list[dict[str, Any]]
+    missing: list[dict[str, Any]]
 
 
 def predict(
     models: Sequence[str], images: Sequence[str], out: str, settings: PredictSettings
 ) -> dict[str, Any]:
-    """Predict the masks of all images.
+    """Predict the masks of all images: `plan`, and `work` on it."""
+    return work(plan(models, images, out, settings))
+
+
+def plan(models: Sequence[str], images: Sequence[str], out: str, settings: PredictSettings) -> Job:
+    """Find models and images, and note in `out` what it is for; needs no Ray.
 
     Args:
         models: model folders; several make an ensemble.
@@ -72,13 +74,8 @@ def predict(
         out: folder of the predictions.
         settings: of the prediction.
 
-    Returns:
-        The summary: images, done, rejected, flagged, flags, seconds, images_per_second (of this
-        call), network_mb and task_mb (most memory of a process of each kind).
-
     Raises:
         UserError: no image or model, or `out` holds predictions of others.
-        WorkError: the work failed, or ended with chunks missing.
     """
     if settings.dicom_seg:
         from lungseg.prediction.dicom_seg import check_installed  # pydicom is slow to import
@@ -91,10 +88,22 @@ def predict(
     chunks = _chunks(inputs, settings.images_per_part)
     there = set(list_parts(out))
     missing = [chunk for chunk in chunks if part_path(out, chunk["chunk"]) not in there]
+    return Job(models, out, settings, how, chunks, missing)
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Bring the missing chunks through, on Ray if there are any.
+
+    Returns:
+        The summary: images, done, rejected, flagged, flags, seconds, images_per_second (of this
+        call), network_mb and task_mb (most memory of a process of each kind).
+
+    Raises:
+        WorkError: the work failed, or ended with chunks missing.
+    """
     started = time.monotonic()
-    worked = _work(missing, len(inputs), models, out, how, settings) if missing else {}
-    seconds = time.monotonic() - started
-    return _summarise(out, chunks, worked, seconds)
+    worked = _work(job) if job.missing else {}
+    return _summarise(job.out, job.chunks, worked, time.monotonic() - started)
 
 
 def _read_models(models: Sequence[str]) -> Finish:
@@ -117,17 +126,11 @@ def _chunks(inputs: Sequence[Input], size: int) -> list[dict[str, Any]]:
     ]
 
 
-def _work(
-    missing: list[dict[str, Any]],
-    total: int,
-    models: Sequence[str],
-    out: str,
-    how: Finish,
-    settings: PredictSettings,
-) -> dict[str, int]:
-    """Bring the missing chunks through; images done and most memory a kind of process."""
+def _work(job: Job) -> dict[str, int]:
+    """Images done, and most memory a kind of process."""
     import ray.data
 
+    settings, how = job.settings, job.how
     each = [machine["CPU"] for machine in machines() if machine.get("CPU")] or [1.0]
     gpus = int(resources().get("GPU", 0))
     pool = pool_of(settings, each, gpus)
@@ -135,18 +138,18 @@ def _work(
     growth = max(1.0, pool.largest / (gpus or len(each)))
     ahead = math.ceil(_AHEAD * sum(each) * growth)
     peaks: Counter[str] = Counter()
-    todo = sum(len(json.loads(chunk["images"])) for chunk in missing)
+    total, todo = _count(job.chunks), _count(job.missing)
     data = (
-        submit_ahead(ray.data.from_items(missing, override_num_blocks=len(missing)), ahead)
+        submit_ahead(ray.data.from_items(job.missing, override_num_blocks=len(job.missing)), ahead)
         .map_batches(
             prepare_chunk,
             fn_kwargs={"size": how.size, "clahe": how.clahe},
-            num_cpus=_TASK_CPUS,
+            num_cpus=TASK_CPUS,
             **_TABLES,
         )
         .map_batches(
             Network,
-            fn_constructor_args=(tuple(models), pool.threads, settings),
+            fn_constructor_args=(tuple(job.models), pool.threads, settings),
             fn_kwargs={"size": how.size},
             compute=ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest),
             num_cpus=pool.cpus,
@@ -155,8 +158,8 @@ def _work(
         )
         .map_batches(
             finish_chunk,
-            fn_kwargs={"out": out, "how": how, "settings": settings},
-            num_cpus=_TASK_CPUS,
+            fn_kwargs={"out": job.out, "how": how, "settings": settings},
+            num_cpus=TASK_CPUS,
             **_TABLES,
         )
     )
@@ -170,33 +173,13 @@ def _work(
                 for name in ("network_mb", "task_mb"):
                     peaks[name] = max(peaks[name], int(row[name]))
         except Exception as error:
-            raise WorkError(explain(error, out)) from error
+            raise WorkError(explain(error, job.out)) from error
     return dict(peaks)
 
 
-def pool_of(settings: PredictSettings, cpus: Sequence[float], gpus: int) -> Pool:
-    """Network processes for a cluster.
-
-    The tasks before and after the network always find a CPU, even when machines are lost and all
-    processes move to the smallest one: without it the chunks that they wait for would never come.
-    A process asks for less than a task does: of equal requests Ray Data makes one operator, and the
-    network's processes would decode.
-
-    Args:
-        settings: actors and threads.
-        cpus: of each machine, at least one.
-        gpus: of the whole cluster.
-    """
-    smallest, largest = 1, gpus or len(cpus)
-    if settings.actors:
-        numbers = [int(number) for number in settings.actors.split(":")]
-        smallest, largest = numbers[0], numbers[-1]
-        if smallest > largest:
-            raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
-    share = min((1 - _TASK_CPUS) * min(cpus) / largest, _TASK_CPUS - 0.05)
-    share = math.floor(1e4 * share) / 1e4  # Ray's unit
-    threads = settings.threads or max(1, int(sum(cpus) // max(largest, len(cpus))))
-    return Pool(smallest, largest, share, min(1.0, gpus / largest) if gpus else 0, threads)
+def _count(chunks: Sequence[dict[str, Any]]) -> int:
+    """Images in some chunks."""
+    return sum(len(json.loads(chunk["images"])) for chunk in chunks)
 
 
 def _summarise(

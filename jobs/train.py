@@ -57,7 +57,7 @@ def train(
         raise UserError("the setting train.mlflow needs MLflow: pip install 'lungseg[mlflow]'")
     info = fitting_info(training.shards, settings)
     done = finished(training, settings, info)
-    plan = _plan(training, settings, info)
+    plan = plan_of(training, settings, info["fingerprint"])
     if done:
         _write_card(training, done, plan, info)
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
@@ -121,7 +121,8 @@ def finished(training: Training, settings: Settings, info: dict[str, Any]) -> di
     path = storage.join(training.out, _PLAN)
     if not storage.exists(path):
         return None
-    before, now = json.loads(storage.read_text(path)), _plan(training, settings, info)
+    before = json.loads(storage.read_text(path))
+    now = plan_of(training, settings, info["fingerprint"])
     if before["fingerprint"] != now["fingerprint"]:
         raise UserError(
             f"{training.out} holds a training of another configuration "
@@ -131,13 +132,14 @@ def finished(training: Training, settings: Settings, info: dict[str, Any]) -> di
     return json.loads(storage.read_text(model)) if storage.exists(model) else None
 
 
-def _plan(training: Training, settings: Settings, info: dict[str, Any]) -> dict[str, Any]:
+def plan_of(training: Training, settings: Settings, data_fingerprint: str) -> dict[str, Any]:
+    """What defines a training (see `lungseg.training.plan`)."""
     return make_plan(
         settings,
         training.architecture,
         seed=training.seed,
         fold=training.fold,
-        data_fingerprint=info["fingerprint"],
+        data_fingerprint=data_fingerprint,
     )
 
 

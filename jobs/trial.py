@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.placement import Placement
-from jobs.train import run_trainer
+from jobs.train import plan_of, run_trainer
 from jobs.train_worker import CHECKPOINTS, WorkerConfig, config_from_dict, feed, fit_and_record
 from lungseg import shards, storage
 from lungseg.errors import WorkError
@@ -25,7 +25,6 @@ from lungseg.search import trials
 from lungseg.search.trials import Trial
 from lungseg.training import checkpoint
 from lungseg.training.history import Row, read_history
-from lungseg.training.plan import make_plan
 
 METRIC = "val_dice"
 """What the search maximises."""
@@ -71,7 +70,8 @@ def run_trial(
     base = config_from_dict(plain)
     training = replace(base.training, out=trials.folder_of(search, number))
     own = replace(base, training=training, settings=with_values(base.settings, trial.values))
-    trial = replace(trial, fingerprint=_plan_of(own)["fingerprint"])
+    plan = plan_of(training, own.settings, own.data_fingerprint)
+    trial = replace(trial, fingerprint=plan["fingerprint"])
     for row in _rows_before(trial, training.out):
         _tell(row)
     if trial.ended:
@@ -94,16 +94,6 @@ def run_trial(
     if told is None or not told.ended:
         # Else the search has ended it meanwhile, and what it ran into is what that left behind.
         trials.write_trial(search, replace(trial, ended=ended, reason=reason))
-
-
-def _plan_of(config: WorkerConfig) -> dict[str, Any]:
-    return make_plan(
-        config.settings,
-        config.training.architecture,
-        seed=config.training.seed,
-        fold=config.training.fold,
-        data_fingerprint=config.data_fingerprint,
-    )
 
 
 def _rows_before(trial: Trial, folder: str) -> list[Row]:

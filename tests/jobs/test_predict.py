@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from jobs.command import _status
-from jobs.predict import _TASK_CPUS, Pool, pool_of, predict
+from jobs.predict import predict
 from jobs.predict_worker import prepare_chunk
 from lungseg import networks, rle, segmenter
 from lungseg.datasets import chexmask
@@ -206,22 +206,3 @@ def test_wrong_requests_get_one_line(
         (line,) = capsys.readouterr().err.strip().splitlines()
         assert reason in line
     assert not out.exists()
-
-
-def test_every_cpu_is_left_for_the_tasks() -> None:
-    for machines, actors in (
-        ([2.0], "1"),
-        ([2.0, 2.0], "2"),
-        ([8.0], "1:4"),
-        ([64.0, 4.0], "4:8"),
-        ([19.0], "1"),
-    ):
-        pool = pool_of(PredictSettings(actors=actors), machines, 0)
-        for cpus in machines:
-            assert (cpus - pool.largest * pool.cpus) // _TASK_CPUS >= cpus
-        assert 0 < pool.cpus < _TASK_CPUS
-        assert pool.threads >= 1
-    assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
-    assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.1, 1.0, 2)
-    with pytest.raises(UserError, match="the first number is the smaller one"):
-        pool_of(PredictSettings(actors="3:2"), [8.0], 0)
