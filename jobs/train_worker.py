@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -134,10 +133,11 @@ def fit_and_record(
     """
     from lungseg.training import checkpoint, trackers
     from lungseg.training.fit import fit
+    from lungseg.training.scratch import scratch
 
     training, settings = config.training, config.settings
     history = storage.join(training.out, "history.csv")
-    with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+    with scratch() as folder:
         own = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
         found = own or config.begin_from
         resume_from = checkpoint.fetch(found, folder) if found else None

@@ -84,7 +84,7 @@ def run_epochs(loop: Loop, report: Report, scratch: str, resume_from: str | None
         logs = {name: row[name] for name in ("loss", "dice", "val_loss", MONITOR)}
         driven.on_epoch_end(epoch, logs)
         history.append(row)
-        with tempfile.TemporaryDirectory(prefix="lungseg-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
             if loop.group.rank == 0:
                 checkpoint.save(
                     folder,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +18,7 @@ from lungseg.training import calibration, checkpoint, feed, replicas
 from lungseg.training.adam import FusedAdam
 from lungseg.training.epochs import Loop, Report, Steps, run_epochs, validate
 from lungseg.training.history import Row
+from lungseg.training.scratch import scratch
 from lungseg.training.step_guard import StepGuard
 from lungseg.training.watchdog import Watchdog
 
@@ -82,16 +81,12 @@ def fit(
     # What Keras's callbacks look for on a model that was compiled.
     model.optimizer, model.stop_training = optimizer, False
     steps = _make_steps(group, model, optimizer, guard, settings)
-    scratch = tempfile.mkdtemp(prefix="lungseg-")
-    try:
-        with Watchdog(train.hang_seconds) as watchdog:
-            loop = Loop(settings, group, model, steps, guard, source, watchdog, seed, rate)
-            history = run_epochs(loop, report, scratch, resume_from)
-            model.load_weights(os.path.join(scratch, checkpoint.BEST))
-            validate(loop, steps.calibrate)
-            result = calibration.from_sums(replicas.drain(steps.calibration_totals))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch() as folder, Watchdog(train.hang_seconds) as watchdog:
+        loop = Loop(settings, group, model, steps, guard, source, watchdog, seed, rate)
+        history = run_epochs(loop, report, folder, resume_from)
+        model.load_weights(os.path.join(folder, checkpoint.BEST))
+        validate(loop, steps.calibrate)
+        result = calibration.from_sums(replicas.drain(steps.calibration_totals))
     return Trained(model, history, result, policy)
 
 
