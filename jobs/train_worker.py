@@ -91,7 +91,8 @@ def work(config: WorkerConfig) -> None:
     def then(row: Row) -> None:
         if rank == 0:
             metrics.show(row)
-            show_augmentation()
+            if row["epoch"] == 1:
+                show_augmentation()
 
     try:
         trained = fit_and_record(config, rank, feed(config, rank, _shard), keep, then)

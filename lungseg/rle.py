@@ -69,7 +69,7 @@ def encode_within(pixels: np.ndarray, top: int, left: int, width: int) -> str:
             axis=1,
         )
     numbers = np.stack([ends[:, 0] + 1, ends[:, 1] - ends[:, 0]], axis=1)
-    # One format for all numbers takes half the time of joining their texts.
+    # One format for all numbers takes three fifths of the time of joining their texts.
     return ("%d " * numbers.size % tuple(numbers.ravel().tolist()))[:-1]
 
 
