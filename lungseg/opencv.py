@@ -6,7 +6,7 @@ try:
     import cv2
 except ImportError as error:
     raise WorkError(
-        f"OpenCV cannot be loaded ({error}): apt-get install libgl1, "
+        f"OpenCV cannot be loaded ({error}): apt-get install libgl1 libglib2.0-0, "
         "or pip install opencv-python-headless, which gives the same cv2"
     ) from error
 

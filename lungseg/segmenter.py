@@ -152,6 +152,9 @@ class Segmenter:
     ) -> Prediction:
         """The mask of one film with probabilities, areas and flags; a picture in a notebook.
 
+        Flags are those that grey levels tell. `colour`, `lateral` and `disagreement` need the file,
+        or several models, and come from `lungseg predict` alone.
+
         >>> segmenter = Segmenter.load("RUN/models/unet/fold-0/seed-0")
         >>> film = read("film.png")
         >>> found = segmenter.segment(film.pixels, film.spacing_mm)

@@ -17,14 +17,20 @@ _DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
 
 
 def read(path: str) -> Radiograph:
-    """Read a radiograph from a path or URL.
+    """Read a radiograph from a path or URL: PNG, JPEG, TIFF, BMP, GIF, DICOM or a raw film of JSRT.
 
     >>> film = read("film.png")
     >>> film.pixels.shape, film.pixels.dtype
     ((320, 279), dtype('uint8'))
 
+    Returns:
+        The film with `pixels`, uint8 (H, W), bone bright and air dark (DICOM as its window shows
+        it, MONOCHROME1 inverted); `spacing_mm`, (row, column), or None; `patient_id`, a pseudonym,
+        and `view`, both "" where the file tells none.
+
     Raises:
-        RejectedCase: see `decode`; also for a file of more than 200 MB, which is not read.
+        lungseg.errors.RejectedCase: the file is no such film, is damaged, or has more than 200 MB;
+            the message says which.
         OSError: the file cannot be read.
     """
     return decode(read_limited(path), path)

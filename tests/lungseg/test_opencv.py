@@ -16,7 +16,7 @@ except WorkError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("OpenCV cannot be loaded (")
-    assert "apt-get install libgl1, or pip install opencv-python-headless" in done.stdout
+    assert "apt-get install libgl1 libglib2.0-0, or pip install opencv-" in done.stdout
     assert done.stdout.count("\n") == 1
 
 
