@@ -36,12 +36,21 @@ def save(
     callbacks: Sequence[keras.callbacks.Callback],
     history: Sequence[dict[str, Any]],
     best_weights: str,
-    workers: int,
+    learning_rate: float,
     seed: int,
 ) -> None:
     """Write a checkpoint into an empty local folder.
 
     Order and augmentation are drawn anew from seed and epoch, so they have no state to store.
+
+    Args:
+        folder: where it goes.
+        variables: of network and optimizer.
+        callbacks: of the training.
+        history: a row an epoch.
+        best_weights: file of the best epoch's.
+        learning_rate: that a training of this group begins with; the optimizer has the present one.
+        seed: of the training.
     """
     arrays: dict[str, Any] = {
         f"{index:05d}": np.asarray(variable) for index, variable in enumerate(variables)
@@ -50,7 +59,7 @@ def save(
     shutil.copyfile(best_weights, os.path.join(folder, BEST))
     state = {
         "seed": seed,
-        "workers": workers,
+        "learning_rate": learning_rate,
         "history": list(history),
         "variables": [[variable.path, list(variable.shape)] for variable in variables],
         "callbacks": {type(callback).__name__: _state_of(callback) for callback in callbacks},
@@ -70,8 +79,10 @@ def store(local: str, folder: str, epoch: int) -> None:
         folder: of the training's checkpoints, local or by URL.
         epoch: finished, from 1.
     """
-    older = storage.list_folders(folder)
     target = storage.join(folder, f"checkpoint_{epoch:06d}")
+    # What a kill has left of a copy of the same epoch is none of the older ones.
+    storage.delete(target)
+    older = storage.list_folders(folder)
     # The marker comes last: a copy cut short is not complete.
     for name in sorted(os.listdir(local), key=lambda name: name == MARKER):
         with open(os.path.join(local, name), "rb") as stream:
@@ -141,9 +152,11 @@ def read_history(folder: str) -> list[dict[str, Any]]:
     return history
 
 
-def read_workers(folder: str) -> int:
-    """Size of the group that wrote a checkpoint."""
-    return int(json.loads(storage.read_text(storage.join(folder, _STATE)))["workers"])
+def read_learning_rate(folder: str) -> float | None:
+    """The rate that a training of the group that wrote a checkpoint begins with; None in one from
+    before it was kept."""
+    state = json.loads(storage.read_text(storage.join(folder, _STATE)))
+    return state.get("learning_rate")
 
 
 def _state_of(callback: keras.callbacks.Callback) -> dict[str, float | int]:

@@ -92,7 +92,7 @@ def run_epochs(loop: Loop, report: Report, scratch: str, resume_from: str | None
                     callbacks=callbacks,
                     history=history,
                     best_weights=best_weights,
-                    workers=loop.group.workers,
+                    learning_rate=loop.learning_rate,
                     seed=loop.seed,
                 )
             report(row, folder)
@@ -113,8 +113,9 @@ def _resume(
     checkpoint.load_variables(folder, _variables(loop))
     checkpoint.load_callbacks(folder, callbacks)
     shutil.copyfile(os.path.join(folder, checkpoint.BEST), best_weights)
-    rate = loop.model.optimizer.learning_rate
-    rate.assign(rate * (loop.group.workers / checkpoint.read_workers(folder)) ** 0.5)
+    # A group of another size begins with another rate, and goes on in the same proportion.
+    rate, begun = loop.model.optimizer.learning_rate, checkpoint.read_learning_rate(folder)
+    rate.assign(rate * (loop.learning_rate / (begun or loop.learning_rate)))
     return checkpoint.read_history(folder)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from lungseg.errors import WorkError
 from lungseg.resolve import resolve
 from lungseg.training import checkpoint
 from lungseg.training.callbacks import make_callbacks
+from lungseg.training.epochs import _resume
 
 
 def network() -> keras.Model:
@@ -21,7 +24,7 @@ def network() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(3)(inputs))
 
 
-def saved(folder: Path, model: keras.Model) -> str:
+def saved(folder: Path, model: Any) -> str:
     best = folder / "best.weights.h5"
     best.write_bytes(b"weights")
     target = folder / "checkpoint"
@@ -34,7 +37,7 @@ def saved(folder: Path, model: keras.Model) -> str:
         callbacks=callbacks,
         history=[{"epoch": 1, "val_dice": 0.5}],
         best_weights=str(best),
-        workers=2,
+        learning_rate=1e-3,
         seed=3,
     )
     return str(target)
@@ -76,6 +79,35 @@ def test_the_newest_complete_checkpoint_is_taken(tmp_path: Path) -> None:
     found = checkpoint.newest_complete(str(tmp_path / "all"))
     assert found == str(tmp_path / "all" / "checkpoint_2026-11-02")
     assert checkpoint.newest_complete(str(tmp_path / "none")) is None
+
+
+def test_a_copy_cut_short_is_replaced_by_that_of_the_same_epoch(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    for number in (1, 2):
+        (tmp_path / f"run{number}").mkdir()
+        local = saved(tmp_path / f"run{number}", network())
+        checkpoint.store(local, str(folder), epoch=number)
+    assert [path.name for path in folder.iterdir()] == ["checkpoint_000002"]
+    # Killed while the third was copied, it went on from the second.
+    (folder / "checkpoint_000003").mkdir()
+    (folder / "checkpoint_000003" / "last.npz").write_bytes(b"half")
+    checkpoint.store(local, str(folder), epoch=3)
+    assert [path.name for path in folder.iterdir()] == ["checkpoint_000003"]
+    assert checkpoint.newest_complete(str(folder)) == str(folder / "checkpoint_000003")
+
+
+def test_a_group_that_begins_with_another_rate_goes_on_in_proportion(tmp_path: Path) -> None:
+    model, guard = network(), SimpleNamespace(variables=[])
+    model.optimizer = keras.optimizers.Adam(5e-4)
+    model.optimizer.build(model.trainable_variables)
+    both = SimpleNamespace(variables=[*model.variables, *model.optimizer.variables])
+    folder = saved(tmp_path, both)
+    assert checkpoint.read_learning_rate(folder) == 1e-3
+    # As by the setting, and √2 of it.
+    for rate, expected in ((1e-3, 5e-4), (1.414e-3, 7.07e-4)):
+        loop = SimpleNamespace(model=model, guard=guard, learning_rate=rate)
+        _resume(loop, [], str(tmp_path / "best"), folder)
+        assert float(model.optimizer.learning_rate) == pytest.approx(expected)
 
 
 def test_a_remote_checkpoint_is_fetched(tmp_path: Path) -> None:
