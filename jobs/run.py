@@ -16,6 +16,7 @@ from lungseg import runfolder, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.resolve import with_values
 from lungseg.runfolder import timed
+from lungseg.search import space
 from lungseg.settings import ReportSettings, Settings
 
 
@@ -44,6 +45,8 @@ def run(
     started = time.perf_counter()
     if searched is not None:
         settings = _narrowed(settings, searched)
+        # Before the folder is bound to it: a mended request must not be refused as another one.
+        space.check(settings)
     data = [storage.absolute(path) for path in paths]
     new = runfolder.claim(out, settings, data, searched)
     shards = storage.join(out, "shards")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ray.tune.search import Searcher
 
-from lungseg.errors import UserError
 from lungseg.search.space import Values, fitting
 from lungseg.settings import Range, TuneSettings
 
@@ -18,19 +17,15 @@ class NumberedTpe(Searcher):
     Args:
         tune: what is searched.
         metric: to be maximised.
-        points: settings of the first trials; at least the usual ones.
+        points: settings of the trials that have begun, and of trial 0, by number.
     """
 
-    def __init__(self, tune: TuneSettings, metric: str, points: Sequence[Values]) -> None:
+    def __init__(self, tune: TuneSettings, metric: str, points: Mapping[int, Values]) -> None:
         super().__init__(metric=metric, mode="max")
-        try:
-            import optuna
-        except ImportError as error:
-            raise UserError(
-                "the setting tune.sampler=tpe needs Optuna: pip install 'lungseg[optuna]'"
-            ) from error
+        import optuna
+
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._optuna, self._space, self._points = optuna, tune.space, list(points)
+        self._optuna, self._space, self._points = optuna, tune.space, dict(points)
         sampler = optuna.samplers.TPESampler(seed=tune.seed, n_startup_trials=4)
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._open: dict[str, Any] = {}
@@ -41,7 +36,7 @@ class NumberedTpe(Searcher):
         """The next trial's number and values."""
         number = self._given
         self._given += 1
-        fixed = self._points[number] if number < len(self._points) else None
+        fixed = self._points.get(number)
         if fixed is not None:
             self._study.enqueue_trial(self._coded(fixed))
         self._open[trial_id] = asked = self._study.ask()

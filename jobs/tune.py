@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +70,7 @@ def tune(architecture: str, shards_path: str, out: str, settings: Settings) -> V
     found = trials.write_best(search, architecture, table, names)
     _delete_checkpoints(search, but=trials.best_of(table))
     before = ", searched before" if whole else ""
-    dice = table["best_val_dice"].max()
+    dice = trials.best_dice(table)
     say(f"         {architecture}: best of {len(table)}{before}: {space.named(found)} ({dice:.4f})")
     write_figures(search, architecture)
     return found
@@ -207,14 +208,30 @@ def _sampler(search: str, settings: Settings) -> tuple[Any, dict[str, Any], int]
     if settings.tune.sampler == "tpe":
         from jobs.tpe import NumberedTpe
 
-        points = [begun[number] for number in sorted(begun)] or [space.usual(settings)]
+        points = {0: space.usual(settings)} | begun
         return NumberedTpe(settings.tune, METRIC, points), {}, settings.tune.trials
     drawn = space.draw(settings)
+    if settings.tune.sampler == "grid":
+        _see_same_grid(search, drawn, begun)
     listed = [
         {"number": number, "values": begun.get(number, values)}
         for number, values in enumerate(drawn)
     ]
     return None, {"trial": ray_tune.grid_search(listed)}, 1
+
+
+def _see_same_grid(search: str, drawn: Sequence[Values], begun: Mapping[int, Values]) -> None:
+    """Refuse a grid of other points than those that have begun: it would leave holes.
+
+    Raises:
+        UserError: it is one.
+    """
+    plain: list[Values] = json.loads(json.dumps(drawn))
+    if any(number < len(plain) and values != plain[number] for number, values in begun.items()):
+        raise UserError(
+            f"{search} holds another grid, of which {len(begun)} points have begun: give as many "
+            "trials as before, or another folder"
+        )
 
 
 class _Follow(Callback):

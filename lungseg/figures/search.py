@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lungseg.figures.style import COLOURS, GREY, canvas, entitle, legend, plain
+from lungseg.search.trials import FAILED, best_dice, best_of
 
 LABEL = "Validation Dice"
 _MARKS = {"stopped early": ("o", "none", "stopped early"), "failed": ("x", COLOURS[4], "failed")}
@@ -38,7 +39,7 @@ def search_figures(
         By a name for files, a sentence that says what is seen, and the figure.
     """
     found: dict[str, tuple[str, Figure]] = {}
-    best = trials["best_val_dice"].max()
+    best = best_dice(trials)
     if curves is not None:
         alt = f"{LABEL} over the epochs of all trials of {title}; best {best:.4f}"
         found["curves"] = (alt, search_curves(title, trials, curves, colour))
@@ -77,7 +78,7 @@ def search_setting(title: str, name: str, trials: pd.DataFrame, colour: str) -> 
             label=label if label not in known and rows.any() else None,
             zorder=3,
         )
-    top = int(np.argmax(scores))
+    top = (trials["trial"] == best_of(trials)).to_numpy()
     panel.scatter(
         values[top], scores[top], s=150, facecolors="none", edgecolors=COLOURS[6], label="best"
     )
@@ -98,7 +99,7 @@ def search_curves(title: str, trials: pd.DataFrame, curves: pd.DataFrame, colour
     A circle ends the line of a trial that was stopped early, a cross that of one that failed.
     """
     figure, (panel,) = canvas(3.0)
-    best = trials["trial"].to_numpy()[int(np.nanargmax(trials["best_val_dice"].to_numpy(float)))]
+    best = best_of(trials)
     for trial, ended in zip(trials["trial"], trials["ended"], strict=True):
         curve = curves[curves["trial"] == trial]
         if curve.empty:
@@ -141,7 +142,7 @@ def search_together(title: str, names: Sequence[str], trials: pd.DataFrame, colo
         ticks.append((_text(column.iloc[int(np.nanargmin(values))]),
                       _text(column.iloc[int(np.nanargmax(values))])))  # fmt: skip
     heights = np.stack(columns, axis=1)
-    rank = trials["best_val_dice"].rank(pct=True).fillna(0.0)
+    rank = trials["best_val_dice"].where(trials["ended"] != FAILED).rank(pct=True).fillna(0.0)
     for line, strength in zip(heights, rank, strict=True):
         panel.plot(
             range(len(columns)), line, color=colour, alpha=0.12 + 0.88 * float(strength) ** 3

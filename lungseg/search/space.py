@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import itertools
 import math
 from collections.abc import Mapping
@@ -21,11 +22,15 @@ _SEARCHABLE = ("train.", "network.", "augmentation.")
 
 
 def check(settings: Settings) -> None:
-    """See that every searched setting exists and takes all values of its range.
+    """See that every searched setting exists and takes all values of its range, and that these can
+    be drawn.
 
     Raises:
-        UserError: one does not; the nearest known name, or the bound, is told.
+        UserError: one does not, and the nearest known name, or the bound, is told; a grid has more
+            points than there are trials; Optuna is not installed.
     """
+    if settings.tune.sampler == "tpe" and importlib.util.find_spec("optuna") is None:
+        raise UserError("the setting tune.sampler=tpe needs Optuna: pip install 'lungseg[optuna]'")
     names = [name for name, _ in describe() if name.startswith(_SEARCHABLE)]
     for name, values in settings.tune.space.items():
         if name not in names:
@@ -35,6 +40,8 @@ def check(settings: Settings) -> None:
             raise UserError(f"tune.space: {name} is no setting that can be searched{hint}")
         for value in values.choices or (values.low, values.high):
             with_values(settings, {name: fitting(value, value_of(settings, name))})
+    if settings.tune.sampler == "grid":
+        draw(settings)
 
 
 def usual(settings: Settings) -> Values:

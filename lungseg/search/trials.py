@@ -118,12 +118,22 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 1)
 
 
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `trials.csv`, best first; trials that failed come last, whatever they reached."""
+    by_dice = table.sort_values("best_val_dice", ascending=False, kind="stable")
+    return by_dice.sort_values("ended", key=lambda ended: ended == FAILED, kind="stable")
+
+
 def best_of(table: pd.DataFrame) -> int | None:
     """Number of the best trial that did not fail; None where all have."""
     good = table[(table["ended"] != FAILED) & table["best_val_dice"].notna()]
-    if good.empty:
-        return None
-    return int(good["trial"].to_numpy()[int(good["best_val_dice"].to_numpy().argmax())])
+    return None if good.empty else int(ranked(good)["trial"].iloc[0])
+
+
+def best_dice(table: pd.DataFrame) -> float:
+    """Validation Dice of the best trial that did not fail; not a number where all have."""
+    found = table.loc[table["trial"] == best_of(table), "best_val_dice"]
+    return float("nan") if found.empty else float(found.iloc[0])
 
 
 def write_best(search: str, model: str, table: pd.DataFrame, names: Sequence[str]) -> Values:
@@ -136,14 +146,13 @@ def write_best(search: str, model: str, table: pd.DataFrame, names: Sequence[str
     assert number is not None
     trial = read_trial(search, number)
     assert trial is not None
-    dice = float(table.loc[table["trial"] == number, "best_val_dice"].iloc[0])
     tree: dict[str, Any] = {}
     for name in names:
         section, _, inner = name.partition(".")
         tree.setdefault(section, {})[inner] = trial.values[name]
     text = (
         f"# The best of {len(table)} trials of {model}: number {number}, "
-        f"validation Dice {dice:.4f}.\n{yaml.safe_dump(tree, sort_keys=False)}"
+        f"validation Dice {best_dice(table):.4f}.\n{yaml.safe_dump(tree, sort_keys=False)}"
     )
     storage.write_text(storage.join(search, BEST), text)
     return {name: trial.values[name] for name in names}

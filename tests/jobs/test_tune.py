@@ -17,7 +17,11 @@ import tensorflow as tf
 import yaml
 
 from jobs.command import _status
+from jobs.tpe import NumberedTpe
 from jobs.trial import _rows_before
+from jobs.tune import _see_same_grid
+from lungseg.errors import UserError
+from lungseg.resolve import resolve
 from lungseg.search import trials
 from lungseg.search.trials import Trial
 from lungseg.training.history import read_history
@@ -140,6 +144,26 @@ def test_optunas_sampler_and_several_settings(without_test: str, tmp_path: Path)
     assert figures == {"curves", "learning_rate", "widths", "together"}
 
 
+def test_numbers_that_are_missing_are_drawn_for_optuna() -> None:
+    """Trial 1 began and trial 0 did not: a kill came between them."""
+    pytest.importorskip("optuna")
+    settings = resolve(options={"tune.sampler": "tpe"})
+    usual, begun = {"train.learning_rate": 2e-3}, {"train.learning_rate": 0.03}
+    searcher = NumberedTpe(settings.tune, "val_dice", {0: usual, 1: begun})
+    suggested = [searcher.suggest(str(number))["trial"] for number in range(3)]
+    assert [trial["number"] for trial in suggested] == [0, 1, 2]
+    assert [trial["values"] for trial in suggested[:2]] == [usual, begun]
+    assert suggested[2]["values"] not in (usual, begun)
+
+
+def test_a_grid_of_other_points_is_refused() -> None:
+    drawn = [{"network.widths": (4, 8)}, {"network.widths": (8, 16)}]
+    same = {1: {"network.widths": [8, 16]}, 2: {"network.widths": [1, 2]}}
+    _see_same_grid("search", drawn, same)
+    with pytest.raises(UserError, match="search holds another grid, of which 1 points have begun"):
+        _see_same_grid("search", drawn, {0: {"network.widths": [8, 16]}})
+
+
 def test_several_workers_a_trial_need_the_dashboard(
     without_test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,8 +234,11 @@ def test_a_run_with_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert _status(["run", "--out", str(folder), *options]) == 0
     assert "searched before" in capsys.readouterr().out
     given = [*options, "--set", "train.learning_rate=0.01"]
-    assert _status(["run", "--out", str(tmp_path / "other"), *given]) == 2
-    assert "there is nothing to search" in capsys.readouterr().err
+    typo = [*options, "--set", "tune.space={train.learning_rte: {low: 1.0e-4, high: 0.1}}"]
+    for words, line in ((given, "there is nothing to search"), (typo, "the nearest one is")):
+        assert _status(["run", "--out", str(tmp_path / "other"), *words]) == 2
+        assert line in capsys.readouterr().err
+        assert not (tmp_path / "other").exists()
 
 
 def test_more_trials_at_once_than_there_is_room(

@@ -9,6 +9,7 @@ from lungseg.figures.style import palette
 from lungseg.report.gather import Gathered
 from lungseg.report.labels import model_title, order
 from lungseg.report.section import Picture, Section, Table, draw
+from lungseg.search.trials import best_of, ranked
 
 _SHOWN = 10
 _COLUMNS = {
@@ -29,7 +30,7 @@ def search(gathered: Gathered) -> Section | None:
         suffix = f"-{number + 1}" if len(gathered.runs) > 1 else ""
         for name in order(run.trials):
             trials, title = run.trials[name], model_title(name)
-            if "best_val_dice" not in trials or trials["best_val_dice"].isna().all():
+            if "best_val_dice" not in trials or best_of(trials) is None:
                 continue
             texts.append(_sentence(title, trials))
             tables.append(_table(name, trials, suffix))
@@ -43,7 +44,7 @@ def search(gathered: Gathered) -> Section | None:
 
 
 def _sentence(title: str, trials: pd.DataFrame) -> str:
-    best = trials.sort_values("best_val_dice", ascending=False, kind="stable").iloc[0]
+    best = ranked(trials).iloc[0]
     found = ", ".join(f"{name} {_text(best[name])}" for name in search_names(trials))
     stopped = int((trials["ended"] == "stopped early").sum())
     failed = int((trials["ended"] == "failed").sum())
@@ -54,8 +55,8 @@ def _sentence(title: str, trials: pd.DataFrame) -> str:
 
 
 def _table(name: str, trials: pd.DataFrame, suffix: str) -> Table:
-    ranked = trials.sort_values("best_val_dice", ascending=False, kind="stable")
-    shown = ranked.head(_SHOWN)
+    best_first = ranked(trials)
+    shown = best_first.head(_SHOWN)
     settings = search_names(trials)
     first, *others = [key for key in _COLUMNS if key in trials]
     rows = [
@@ -66,7 +67,7 @@ def _table(name: str, trials: pd.DataFrame, suffix: str) -> Table:
     ]
     caption = f"Best trials of {model_title(name)} ({len(shown)} of {len(trials)})"
     header = [key.replace("_", " ").capitalize() for key in (first, *settings, *others)]
-    return Table(f"search-{name}{suffix}", caption, ranked, header, rows)
+    return Table(f"search-{name}{suffix}", caption, best_first, header, rows)
 
 
 def _text(value: object) -> str:

@@ -87,6 +87,26 @@ def test_trials_that_ended_early_look_different() -> None:
     assert panel.get_xscale() == "log"
 
 
+def test_a_failed_trial_is_not_the_best_one() -> None:
+    trials = pd.DataFrame(
+        {
+            "trial": [0, 1],
+            "train.learning_rate": [1e-3, 1e-1],
+            "best_val_dice": [0.91, 0.93],
+            "ended": ["all epochs", "failed"],
+        }
+    )
+    curves = pd.DataFrame({"trial": [0, 0, 1], "epoch": [1, 2, 1], "val_dice": [0.9, 0.91, 0.93]})
+    figures = search_figures("m", trials, curves, "red")
+    assert all(alt.endswith("best 0.9100") for alt, _ in figures.values())
+    (panel,) = figures["curves"][1].axes
+    (best,) = [line for line in panel.lines if line.get_label() == "best trial"]
+    assert list(best.get_ydata()) == [0.9, 0.91]
+    (panel,) = figures["learning_rate"][1].axes
+    (ring,) = [points for points in panel.collections if points.get_label() == "best"]
+    assert ring.get_offsets().tolist() == [[1e-3, 0.91]]
+
+
 def test_dollar_signs_are_no_formula() -> None:
     title = "$\\frac{$"
     figure = distributions.distributions({title: np.array([0.1, 0.9])}, "Dice", {title: "red"})

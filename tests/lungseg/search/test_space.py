@@ -38,6 +38,14 @@ def test_rates_are_even_in_their_logarithm() -> None:
     assert below == pytest.approx(1000, abs=70)
 
 
+def test_what_cannot_be_drawn_is_told_by_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="needs 3 trials at least"):
+        space.check(settings(RATE, trials=2, sampler="grid"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs Optuna"):
+        space.check(settings(RATE, sampler="tpe"))
+
+
 def test_a_grid_has_all_points_once() -> None:
     searched = RATE | {"train.batch_size": {"choices": [4, 8]}}
     drawn = space.draw(settings(searched, trials=11, sampler="grid"))

@@ -33,6 +33,8 @@ def test_the_best_that_did_not_fail_is_found(tmp_path: Path) -> None:
     assert table["best_val_dice"].tolist() == [0.8, 0.9, 0.85]
     assert table["epochs"].tolist() == [3, 2, 1]
     assert trials.best_of(table) == 2
+    assert trials.best_dice(table) == 0.85
+    assert trials.ranked(table)["trial"].tolist() == [2, 0, 1]
     with pytest.raises(UserError, match="no search has ended in"):
         trials.read_best(search)
     found = trials.write_best(search, "unet", table, ["train.learning_rate"])
