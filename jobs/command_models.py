@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.options import Address, Assignments, Config, Data, Trained, settings_of
+from jobs.options import Address, Assignments, Config, Data, Trained, names_given, settings_of
 from lungseg import storage
 from lungseg.case import SPLITS
 from lungseg.errors import UserError
@@ -40,6 +40,7 @@ def evaluate(
     if split not in allowed:
         raise UserError(f"there is no split {split!r} here: take {', '.join(allowed)}")
     settings = settings_of(context)
+    given = names_given(context)
     from jobs import evaluate as job
     from jobs.evaluate_masks import evaluate_masks
     from jobs.screen import heading
@@ -47,6 +48,8 @@ def evaluate(
 
     target = storage.absolute(out)
     models = [storage.absolute(path) for path in model or ()]
+    if "evaluate.min_area_fraction" in given:
+        job.check_finish(models, settings.evaluate)
     with session(settings.compute):
         heading("evaluate", out)
         if masks:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from jobs.failures import explain
 from jobs.score_table import announce, mark_of, write_scores
 from jobs.screen import progress, say
 from jobs.session import machines, silence
@@ -14,8 +15,8 @@ from jobs.shard import shard
 from jobs.waiting import told_if_waiting
 from lungseg import shards, storage
 from lungseg.case import SPLITS
-from lungseg.errors import UserError
-from lungseg.model_folder import read_info
+from lungseg.errors import UserError, WorkError
+from lungseg.model_folder import read_info, read_weights
 from lungseg.network_input import clahe_of
 from lungseg.settings import EvaluateSettings, Precision, Settings, fingerprint
 
@@ -67,7 +68,8 @@ def evaluate(
         Paths of the tables, in the order of the models.
 
     Raises:
-        UserError: a model or the shards are not there, or their sizes differ.
+        UserError: a model or the shards are not there, their sizes differ, or the split is empty.
+        WorkError: the work failed.
     """
     info = shards.read_info(shards_path)
     _refuse_doubles(models)
@@ -117,6 +119,21 @@ def evaluate_data(
     return tables
 
 
+def check_finish(models: Sequence[str], settings: EvaluateSettings) -> None:
+    """Refuse a post-processing that is not the models' own, of which it is a part.
+
+    Raises:
+        UserError: a model was made with another `min_area_fraction`.
+    """
+    for model in models:
+        own = read_info(model)["min_area_fraction"]
+        if own != settings.min_area_fraction:
+            raise UserError(
+                f"{model} was made with evaluate.min_area_fraction={own:g}, not "
+                f"{settings.min_area_fraction:g}: it is a part of the model, leave it out here"
+            )
+
+
 def _refuse_doubles(models: Sequence[str]) -> None:
     """Two models of one architecture, fold and seed would write the same table."""
     names: dict[tuple[str, int, int], str] = {}
@@ -147,6 +164,11 @@ def _evaluate_one(
             f"write shards with --size {segmenter['size']}"
         )
     shards.check_clahe(info, clahe_of(segmenter))
+    cases = _count(info, split)
+    if not cases:
+        raise UserError(f"{shards_path} has no {split} cases: take another --split")
+    # Told now, in one line, and not by an actor.
+    read_weights(model, segmenter)
     training = segmenter["training"]
     name = segmenter["architecture"]
     label = f"{name} fold {training['fold']} seed {training['seed']}"
@@ -155,7 +177,6 @@ def _evaluate_one(
     if storage.exists(target) and mark_of(target) == mark:
         say(f"         {label}: scored before")
         return target
-    cases = _count(info, split)
     frame = _score(model, shards_path, split, cases, settings, precision, label)
     frame = frame.assign(model=name, fold=training["fold"], seed=training["seed"])
     write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
@@ -205,9 +226,12 @@ def _score(
         progress(label, cases) as advance,
         told_if_waiting(label, f"{cpus:g} CPUs of one machine", lambda: had_room or bool(tables)),
     ):
-        for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):
-            tables.append(batch)
-            advance(len(batch))
+        try:
+            for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):
+                tables.append(batch)
+                advance(len(batch))
+        except Exception as error:
+            raise WorkError(f"{label}: {explain(error, shards_path)}") from error
     frame = pd.concat(tables, ignore_index=True)
     if len(frame) != cases:
         raise RuntimeError(f"{label}: {len(frame)} cases were scored, there are {cases}")

@@ -128,8 +128,17 @@ def finished(training: Training, settings: Settings, info: dict[str, Any]) -> di
             f"{training.out} holds a training of another configuration "
             f"({difference(before, now)}): choose another folder, or delete it"
         )
-    model = storage.join(training.out, _INFO)
-    return json.loads(storage.read_text(model)) if storage.exists(model) else None
+    path = storage.join(training.out, _INFO)
+    if not storage.exists(path):
+        return None
+    model: dict[str, Any] = json.loads(storage.read_text(path))
+    own, wanted = model["min_area_fraction"], settings.evaluate.min_area_fraction
+    if own != wanted:
+        raise UserError(
+            f"{training.out} holds a model of evaluate.min_area_fraction={own:g}, not {wanted:g}: "
+            "choose another folder, or delete it"
+        )
+    return model
 
 
 def plan_of(training: Training, settings: Settings, data_fingerprint: str) -> dict[str, Any]:

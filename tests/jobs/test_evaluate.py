@@ -105,6 +105,12 @@ def test_a_report_of_scores_follows_them(
         (["--model", "m", "--data", "d", "--split", "val"], "take test, all"),
         (["--model", "MODEL", "--model", "MODEL", "--data", "d"], "are both unet fold 0 seed 0"),
         (["--masks", "EMPTY", "--data", "DATA"], "holds no mask for any of the 6 cases"),
+        (["--model", "MODEL", "--shards", "SHARDS", "--split", "val"], "has no val cases"),
+        (["--model", "HALF", "--shards", "SHARDS"], "has no model.weights.h5: copy it again"),
+        (
+            ["--model", "MODEL", "--shards", "SHARDS", "--set", "evaluate.min_area_fraction=0.01"],
+            "was made with evaluate.min_area_fraction=0, not 0.01",
+        ),
     ],
 )
 def test_wrong_requests(
@@ -112,10 +118,17 @@ def test_wrong_requests(
     line: str,
     data: Path,
     model: Path,
+    tiny_shards: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     places = {"MODEL": str(model), "DATA": str(data), "EMPTY": str(tmp_path)}
+    places |= {name: str(tmp_path / name) for name in ("HALF", "SHARDS")}
+    shutil.copytree(model, places["HALF"], ignore=lambda *_: ["model.weights.h5"])
+    info = json.loads(Path(tiny_shards, "dataset.json").read_text())
+    info["counts"] |= {"val": 0}
+    Path(places["SHARDS"]).mkdir()
+    Path(places["SHARDS"], "dataset.json").write_text(json.dumps(info))
     words = [places.get(word, word) for word in arguments]
     assert _status(["evaluate", *words, "--out", str(tmp_path / "out")]) == 2
     told = capsys.readouterr().err.strip().splitlines()

@@ -37,6 +37,19 @@ def test_the_same_seed_gives_the_same_history(
             assert one[name] == other[name], (one["epoch"], name)
 
 
+def test_a_model_of_another_post_processing_is_refused(
+    twenty_epochs: Path, repeatable: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*repeatable, "--out", str(twenty_epochs), "--epochs", "20"]
+    command += ["--set", "train.stop_patience=20"]
+    capsys.readouterr()
+    assert _status([*command, "--set", "evaluate.min_area_fraction=0.02"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "holds a model of evaluate.min_area_fraction=0.005, not 0.02" in line
+    assert _status(command) == 0
+    assert "done before" in capsys.readouterr().out
+
+
 def test_a_checkpoint_of_another_network_is_refused(
     twenty_epochs: Path, repeatable: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
