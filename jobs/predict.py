@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from posixpath import basename
 from typing import Any
 
 from jobs.ahead import submit_ahead
@@ -86,8 +87,9 @@ def plan(models: Sequence[str], images: Sequence[str], out: str, settings: Predi
     say(f"         {len(inputs)} images, {len(models)} model{'s' * (len(models) > 1)}")
     claim(out, how, inputs, models, settings)
     chunks = _chunks(inputs, settings.images_per_part)
-    there = set(list_parts(out))
-    missing = [chunk for chunk in chunks if part_path(out, chunk["chunk"]) not in there]
+    # By name: a listing of "s3a://…" tells "s3://…".
+    there = set(map(basename, list_parts(out)))
+    missing = [chunk for chunk in chunks if basename(part_path(out, chunk["chunk"])) not in there]
     return Job(models, out, settings, how, chunks, missing)
 
 

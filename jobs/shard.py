@@ -13,6 +13,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
+from posixpath import basename
 from typing import Any
 
 from jobs.screen import progress, say
@@ -134,8 +135,13 @@ def _read_finished(out: str, mark: str) -> dict[str, Any] | None:
 def _stage(chunks: list[dict[str, Any]], staging: str, settings: DataSettings) -> list[Note]:
     """Preprocess the chunks that are not staged yet."""
     total = sum(len(json.loads(chunk["cases"])) for chunk in chunks)
-    finished = set(storage.list_files(staging, ".json"))
-    missing = [c for c in chunks if part_path(staging, c["chunk"], "json") not in finished]
+    # By name: a listing of "s3a://…" tells "s3://…".
+    finished = set(map(basename, storage.list_files(staging, ".json")))
+    missing = [
+        chunk
+        for chunk in chunks
+        if basename(part_path(staging, chunk["chunk"], "json")) not in finished
+    ]
     with progress("cases", total) as advance:
         advance(total - sum(len(json.loads(chunk["cases"])) for chunk in missing))
         for row in spread(missing, Stage, tasks_per_cpu=6, staging=staging, settings=settings):

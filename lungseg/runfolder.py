@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from posixpath import basename
 from typing import Any
 
 import yaml
@@ -20,6 +21,7 @@ from lungseg.training.plan import HARMLESS, difference
 
 CONFIG = "config.yaml"
 PROVENANCE = "provenance.json"
+_SHARDS = "shards"
 
 # What may change from one start of a run to the next: where it runs, and which parts of the
 # comparison are wanted (each training and table is kept by itself).
@@ -66,7 +68,7 @@ def claim(
                 f"{run} holds a run of another configuration ({changed}): choose another --out, "
                 "or delete it"
             )
-    elif storage.list_files(run) or storage.list_folders(run) not in ([], [_shards(run)]):
+    elif storage.list_files(run) or {basename(f) for f in storage.list_folders(run)} - {_SHARDS}:
         raise UserError(f"{run} is not empty and holds no run: choose another --out")
     new = not storage.exists(path)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
@@ -86,10 +88,6 @@ def release(run: str) -> None:
     """Take the marks away from a new run whose data turned out to be unusable."""
     for name in (CONFIG, STATE):
         storage.delete(storage.join(run, name))
-
-
-def _shards(run: str) -> str:
-    return storage.join(run, "shards")
 
 
 def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
