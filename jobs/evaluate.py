@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.failures import explain
+from jobs.failures import last_line, storage_line
 from jobs.score_table import announce, mark_of, write_scores
 from jobs.screen import progress, say
 from jobs.session import machines, silence
@@ -167,8 +167,6 @@ def _evaluate_one(
     cases = _count(info, split)
     if not cases:
         raise UserError(f"{shards_path} has no {split} cases: take another --split")
-    # Told now, in one line, and not by an actor.
-    read_weights(model, segmenter)
     training = segmenter["training"]
     name = segmenter["architecture"]
     label = f"{name} fold {training['fold']} seed {training['seed']}"
@@ -177,6 +175,8 @@ def _evaluate_one(
     if storage.exists(target) and mark_of(target) == mark:
         say(f"         {label}: scored before")
         return target
+    # Told now, in one line, and not by an actor.
+    read_weights(model, segmenter)
     frame = _score(model, shards_path, split, cases, settings, precision, label)
     frame = frame.assign(model=name, fold=training["fold"], seed=training["seed"])
     write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
@@ -231,7 +231,7 @@ def _score(
                 tables.append(batch)
                 advance(len(batch))
         except Exception as error:
-            raise WorkError(f"{label}: {explain(error, shards_path)}") from error
+            raise WorkError(f"{label}: {storage_line(error) or last_line(error)}") from error
     frame = pd.concat(tables, ignore_index=True)
     if len(frame) != cases:
         raise RuntimeError(f"{label}: {len(frame)} cases were scored, there are {cases}")

@@ -98,7 +98,9 @@ def _bound(content: Mapping[str, Any]) -> dict[str, Any]:
     else:
         bound["tune"] = {k: v for k, v in bound["tune"].items() if k != "trials"}
     train = {name: value for name, value in bound["train"].items() if name not in HARMLESS}
-    return bound | {"train": train}
+    # The part of an evaluation that goes into each model.
+    finish = {"min_area_fraction": content["evaluate"]["min_area_fraction"]}
+    return bound | {"train": train, "evaluate": finish}
 
 
 @contextmanager

@@ -123,6 +123,8 @@ def test_another_configuration_is_refused(finished: Path, tmp_path: Path) -> Non
     config = (finished / "config.yaml").read_text()
     with pytest.raises(UserError, match=r"another configuration \(train.epochs 2 → 3\)"):
         run([], str(finished), settings(train__epochs=3))
+    with pytest.raises(UserError, match=r"\(evaluate.min_area_fraction 0.005 → 0.02\)"):
+        run([], str(finished), settings(evaluate__min_area_fraction=0.02))
     assert (finished / "config.yaml").read_text() == config
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty and holds no run"):
