@@ -62,6 +62,12 @@ def test_without_a_verb(allocation: dict[str, str]) -> None:
     assert (job.returncode, "give a verb" in job.stdout) == (2, True)
 
 
+def test_without_an_environment(allocation: dict[str, str]) -> None:
+    job = submit(allocation | {"PATH": "/usr/bin:/bin"}, "run", "--out", "RUN")
+    assert (job.returncode, len(job.stdout.splitlines())) == (2, 1)
+    assert "set LUNGSEG_VENV" in job.stdout
+
+
 def submit(allocation: dict[str, str], *verb: str) -> subprocess.CompletedProcess[str]:
     """What Slurm does: run the script, then end what it left."""
     log = Path(allocation["HOME"]) / "slurm.log"
