@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from ray.tune import Callback
-
-from jobs.failures import last_line
+from jobs.follow_trials import FollowTrials
 from jobs.placement import place
 from jobs.screen import say
 from jobs.session import silence
@@ -24,7 +20,6 @@ from lungseg.search import space, trials
 from lungseg.search.pictures import write_figures
 from lungseg.search.space import Values
 from lungseg.settings import Settings, fingerprint
-from lungseg.training.history import read_history
 from lungseg.training.plan import difference, make_plan
 
 _PLAN = "search.json"
@@ -139,7 +134,7 @@ def _search(
             name=_STATE,
             storage_path=storage.absolute(search),
             failure_config=FailureConfig(max_failures=settings.train.max_failures),
-            callbacks=[_Follow(search, settings, placement.parallel)],
+            callbacks=[FollowTrials(search, settings, placement.parallel)],
             verbose=0,
         ),
     )
@@ -231,53 +226,6 @@ def _see_same_grid(search: str, drawn: Sequence[Values], begun: Mapping[int, Val
         raise UserError(
             f"{search} holds another grid, of which {len(begun)} points have begun: give as many "
             "trials as before, or another folder"
-        )
-
-
-class _Follow(Callback):
-    """Keeps how each trial ended, and prints it."""
-
-    def __init__(self, search: str, settings: Settings, places: int) -> None:
-        self._search, self._epochs = search, settings.train.epochs
-        self._freed = [time.time()] * places
-        self._begun: dict[int, float] = {}
-        self._told = {trial.number for trial in trials.read_trials(search) if trial.ended}
-
-    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        if self._freed:
-            self._begun.setdefault(trial.config["trial"]["number"], self._freed.pop(0))
-
-    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self._end(trial.config["trial"]["number"])
-
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        error = trial.get_error()
-        reason = last_line(error) if error else "its process was lost"
-        self._end(trial.config["trial"]["number"], reason)
-
-    def _end(self, number: int, reason: str = "") -> None:
-        self._freed.append(time.time())
-        trial = trials.read_trial(self._search, number)
-        if trial is None:
-            return
-        folder = trials.folder_of(self._search, number)
-        history = read_history(storage.join(folder, "history.csv"))
-        if not trial.ended:
-            whole = trials.ALL_EPOCHS if len(history) >= self._epochs else trials.STOPPED
-            trial = replace(trial, ended=trials.FAILED if reason else whole, reason=reason)
-        if not trial.seconds and number in self._begun:
-            # It ended before an epoch, or as a run of Ray Train that the search has ended.
-            trial = replace(trial, seconds=time.time() - self._begun[number])
-        if trial.start_seconds is None and trial.first_step_at and number in self._begun:
-            trial = replace(trial, start_seconds=trial.first_step_at - self._begun[number])
-        trials.write_trial(self._search, trial)
-        if number in self._told:
-            return
-        dice = max((row["val_dice"] for row in history), default=0.0)
-        why = f": {trial.reason}" if trial.reason else ""
-        say(
-            f"         trial {number:>3}: {space.named(trial.values)}  val Dice {dice:.4f}  "
-            f"{trial.ended} after {len(history)} epochs, {trial.seconds:.0f} s{why}"
         )
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
@@ -17,6 +18,7 @@ import tensorflow as tf
 import yaml
 
 from jobs.command import _status
+from jobs.follow_trials import FollowTrials
 from jobs.tpe import NumberedTpe
 from jobs.trial import _rows_before
 from jobs.tune import _see_same_grid
@@ -124,6 +126,21 @@ def test_a_failed_trial_stops_no_other(
     request = tune(without_test, tmp_path / "worse", "--trials", "3", "--epochs", "2", *worse)
     assert _status(request) == 1
     assert "all 3 trials of unet failed: " in capsys.readouterr().err
+
+
+def test_a_long_trial_is_told_of_now_and_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow = FollowTrials(str(tmp_path), resolve(options={"train.epochs": 9}), 1)
+    trial = SimpleNamespace(config={"trial": {"number": 3, "values": {"train.learning_rate": 0.1}}})
+    begun = time.monotonic()
+    for epoch, seconds in enumerate((1, 29, 31, 40, 62), start=1):
+        monkeypatch.setattr("time.monotonic", lambda now=begun + seconds: now)
+        follow.on_trial_result(0, [], trial, {"epoch": epoch, "val_dice": epoch / 10})
+    assert capsys.readouterr().out.splitlines() == [
+        "         trial   3: learning_rate 0.1  val Dice 0.3000  in epoch 3 of 9",
+        "         trial   3: learning_rate 0.1  val Dice 0.5000  in epoch 5 of 9",
+    ]
 
 
 def test_optunas_sampler_and_several_settings(without_test: str, tmp_path: Path) -> None:
