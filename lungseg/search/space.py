@@ -60,7 +60,9 @@ def draw(settings: Settings) -> list[Values]:
     """
     tune, first = settings.tune, usual(settings)
     if tune.sampler == "grid":
-        return [first, *(point for point in _grid(tune, first) if point != first)]
+        drawn = [first, *(point for point in _grid(tune, first) if point != first)]
+        _see_trials(tune, len(drawn))
+        return drawn
     return [first, *(_random(tune, first, number) for number in range(1, tune.trials))]
 
 
@@ -80,14 +82,18 @@ def _grid(tune: TuneSettings, first: Values) -> list[Values]:
     listed = math.prod(len(range_.choices) or 1 for range_ in tune.space.values())
     ranges = sum(not range_.choices for range_ in tune.space.values())
     points = math.floor(((tune.trials - 1) / listed) ** (1 / ranges) + 1e-9) if ranges else 1
-    if points < (2 if ranges else 1) or (not ranges and listed > tune.trials - 1):
-        least = listed * 2**ranges + 1
-        raise UserError(f"this grid needs {least} trials at least, one of them with usual values")
+    if points < 2 and ranges:
+        _see_trials(tune, listed * 2**ranges + 1)
     columns: list[tuple[Any, ...]] = []
     for name, range_ in tune.space.items():
         evenly = [_at(range_, k / max(points - 1, 1)) for k in range(points * (not range_.choices))]
         columns.append(range_.choices or tuple(fitting(value, first[name]) for value in evenly))
     return [dict(zip(tune.space, row, strict=True)) for row in itertools.product(*columns)]
+
+
+def _see_trials(tune: TuneSettings, least: int) -> None:
+    if tune.trials < least:
+        raise UserError(f"this grid needs {least} trials at least, one of them with usual values")
 
 
 def _at(range_: Range, position: float) -> float:

@@ -58,8 +58,10 @@ def test_a_grid_has_all_points_once() -> None:
 
 def test_a_point_of_a_grid_that_is_the_usual_one_is_tried_once() -> None:
     searched = {"train.learning_rate": {"choices": [2e-5, 2e-3, 0.2]}}
-    drawn = space.draw(settings(searched, sampler="grid"))
+    drawn = space.draw(settings(searched, trials=3, sampler="grid"))
     assert [values["train.learning_rate"] for values in drawn] == [2e-3, 2e-5, 0.2]
+    with pytest.raises(UserError, match="needs 3 trials at least"):
+        space.draw(settings(searched, trials=2, sampler="grid"))
 
 
 def test_whole_numbers_stay_whole() -> None:
