@@ -19,6 +19,7 @@ def export(model: str, out: str, name: str, variant: str, shards: str | None) ->
     """
     with silence():
         from lungseg.export.write import export as write
+        from lungseg.export.write import written
 
         agreement = write(model, out, name, variant, shards)
     say(
@@ -29,21 +30,8 @@ def export(model: str, out: str, name: str, variant: str, shards: str | None) ->
         f"         Dice {agreement.dice:.4f}, Keras {agreement.dice_keras:.4f}, "
         f"lost {agreement.dice_lost:+.4f}"
     )
-    size = sum(storage.size(path) for path in _written(out)) / 2**20
+    size = sum(storage.size(path) for path in written(out, name)) / 2**20
     say(f"         {out}: {size:.1f} MiB")
-
-
-def _written(out: str) -> list[str]:
-    """The file, or the files of the folder, and what stands beside."""
-    if storage.is_folder(out):
-        return storage.list_files(out, recursive=True)
-    folder = out.rpartition("/")[0] or "."
-    stem = out.rsplit("/", 1)[-1].rpartition(".")[0]
-    return [
-        path
-        for path in storage.list_files(folder)
-        if path.rsplit("/", 1)[-1].startswith(f"{stem}.")
-    ]
 
 
 if __name__ == "__main__":

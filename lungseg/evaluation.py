@@ -61,10 +61,13 @@ def evaluate(
         One row a case, see `score_batch`; without the columns `model`, `fold` and `seed`.
 
     Raises:
-        UserError: there are no shards, or they were made for another network.
+        UserError: there are no shards, or no such split in them, or they were made for another
+            network; `batch_size` is below 1.
     """
     import pandas as pd
 
+    if batch_size < 1:
+        raise UserError(f"batch_size is {batch_size}: give 1 or more")
     info = shards.read_info(path)
     if info["size"] != segmenter.size:
         raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lungseg.errors import UserError
 from lungseg.settings import Precision
 
 _CPU_FLAGS = {"amx_bf16", "avx512_bf16"}
@@ -20,7 +21,13 @@ def dtype_policy(precision: Precision) -> str:
 
     "auto" is bfloat16 on a CPU with AMX or AVX512-BF16 and on GPUs from Ampere on (compute
     capability 8.0), float16 on older GPUs, float32 elsewhere.
+
+    Raises:
+        UserError: there is no such precision.
     """
+    if precision not in ("auto", *_POLICIES):
+        known = ", ".join(("auto", *_POLICIES))
+        raise UserError(f"there is no precision {precision!r}: take one of {known}")
     return _POLICIES[_best() if precision == "auto" else precision]
 
 

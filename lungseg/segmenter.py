@@ -138,8 +138,11 @@ class Segmenter:
             bool (H, W) each, in the same order.
 
         Raises:
-            UserError: an image has another dtype or more than one channel.
+            UserError: an image has another dtype or more than one channel, or `batch_size` is
+                below 1.
         """
+        if batch_size < 1:
+            raise UserError(f"batch_size is {batch_size}: give 1 or more")
         clahe = clahe_of(self.info)
         for batch in _batches(images, batch_size):
             seen = [network_input(_checked(image), self.size, clahe) for image in batch]
@@ -174,12 +177,16 @@ class Segmenter:
 
 
 def _checked(image: np.ndarray) -> np.ndarray:
-    if image.dtype != np.uint8 or image.ndim != 2:
-        raise UserError(
-            f"predict takes a uint8 image (H, W), not {image.dtype} {image.shape}: read files "
-            "with lungseg.images.read"
-        )
-    return image
+    if not isinstance(image, np.ndarray):
+        found = type(image).__name__
+    elif image.dtype != np.uint8 or image.ndim != 2:
+        found = f"{image.dtype} {image.shape}"
+    else:
+        return image
+    raise UserError(
+        f"predict takes a uint8 image (H, W), not {found}: read files with lungseg.read and give "
+        "its .pixels"
+    )
 
 
 def _batches(images: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

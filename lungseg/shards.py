@@ -234,9 +234,16 @@ def read_table(shards: str, split: str, columns: Sequence[str] | None = None) ->
     Returns:
         One row a case, in the order of the case ids; `image` and `mask` hold uint8 arrays
         (size, size, 1).
+
+    Raises:
+        UserError: there is no such split, or it holds no cases.
     """
+    if split not in (*SPLITS, "all"):
+        raise UserError(f"there is no split {split!r}: take one of {', '.join(SPLITS)} or all")
     parts = SPLITS if split == "all" else (split,)
     tables = [read_file(path, columns) for part in parts for path in files(shards, part)]
+    if not tables:
+        raise UserError(f"the shards in {shards} have no {split} cases")
     table = pa.concat_tables(tables)
     tensors = [name for name in TENSORS if name in table.column_names]
     frame = table.drop_columns(tensors).to_pandas()

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lungseg.export.check import Agreement
+from lungseg.export.formats import FORMATS
 from lungseg.export.network import INPUT, OUTPUT
 from lungseg.network_input import clahe_of
 
@@ -32,6 +33,7 @@ def describe(
         "file": file,
         "kind": name,
         "variant": variant,
+        **({"runtime": FORMATS[name].runtime} if FORMATS[name].runtime else {}),
         "input": {
             "name": INPUT,
             "dtype": "uint8",

@@ -71,8 +71,7 @@ def of_shards(path: str, split: str, count: int, info: Mapping[str, Any]) -> Fil
     shards.check_clahe(facts, clahe_of(info))
     if not facts["counts"][split]:
         raise UserError(f"the shards in {path} have no {split} cases")
-    table = shards.read_table(path, split, ["case_id", *_GEOMETRY, "reference_rle", "image"])
-    rows = table.head(count).to_dict("records")
+    rows = _first(path, split, count)
     geometries = [
         Geometry(size=size, **{name: int(row[name]) for name in _GEOMETRY}) for row in rows
     ]
@@ -85,3 +84,21 @@ def of_shards(path: str, split: str, count: int, info: Mapping[str, Any]) -> Fil
         ],
         source=f"{len(rows)} {split} cases",
     )
+
+
+def _first(path: str, split: str, count: int) -> list[dict[str, Any]]:
+    """Rows of the first cases; of a large set, the other films are not read."""
+    cases = [
+        (case, file)
+        for file in shards.files(path, split)
+        for case in shards.read_file(file, ["case_id"])["case_id"].to_pylist()
+    ]
+    wanted = sorted(cases)[:count]
+    rows = []
+    for file in sorted({file for _, file in wanted}):
+        table = shards.read_file(file, ["case_id", *_GEOMETRY, "reference_rle", "image"])
+        films = np.concatenate([part.to_numpy_ndarray() for part in table["image"].chunks])
+        facts = table.drop_columns(["image"]).to_pylist()
+        rows += [row | {"image": film} for row, film in zip(facts, films, strict=True)]
+    chosen = {case for case, _ in wanted}
+    return sorted((row for row in rows if row["case_id"] in chosen), key=lambda row: row["case_id"])

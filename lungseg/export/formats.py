@@ -24,6 +24,10 @@ class Format:
     """The file that is written last, in a folder that is named as target."""
     variants: Mapping[str, str]
     """The arithmetics it can be had in, each with a sentence."""
+    beside: str = ""
+    """Ending of a second file that the format has beside the main one."""
+    runtime: str = ""
+    """How its runtime has to be asked for the arithmetic of float32."""
     needs: tuple[str, ...] = ()
     """Python modules that come with the extra of the same name as the format."""
     more_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -53,6 +57,9 @@ FORMATS: dict[str, Format] = {
             "float16": "weights of 16 bits, arithmetic as the device likes it",
             "int8": "weights and activations of 8 bits, their ranges taken from films",
         },
+        beside=".bin",
+        runtime="compile_model(…, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'}): without it OpenVINO "
+        "computes in bfloat16 where the CPU can, faster and less exact",
         needs=("openvino",),
         more_needs={"int8": ("nncf",)},
     ),

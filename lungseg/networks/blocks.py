@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from lungseg.errors import UserError
 from lungseg.networks.batch_norm import FusedBatchNormalization
 from lungseg.networks.up_convolution import UpConvolution
 
@@ -17,7 +18,12 @@ MOMENTUM = 0.9
 
 
 def normalise(x: Tensor, batch_norm: str) -> Tensor:
-    """Batch normalisation over (B, H, W, C): "fused", "synchronized" or "none"."""
+    """Batch normalisation over (B, H, W, C): "fused", "synchronized" or "none".
+
+    Raises:
+        UserError: it is none of these.
+    """
+    _see(batch_norm, "batch_norm", ("fused", "synchronized", "none"))
     if batch_norm == "none":
         return x
     if batch_norm == "synchronized":
@@ -76,7 +82,11 @@ def upsample(x: Tensor, width: int, upsampling: str) -> Tensor:
 
     "transpose" is a 2×2 transposed convolution, "nearest" repeats pixels and convolves 2×2
     (Ronneberger 2015, section 2); both have the same number of parameters.
+
+    Raises:
+        UserError: it is neither.
     """
+    _see(upsampling, "upsampling", ("transpose", "nearest"))
     if upsampling == "transpose":
         return UpConvolution(width, kernel_initializer="he_normal")(x)
     x = layers.UpSampling2D()(x)
@@ -164,3 +174,8 @@ def head(x: Tensor, classes: int = 1) -> Tensor:
     logit = layers.Conv2D(classes, 1, name="logit")(x)
     activation = "sigmoid" if classes == 1 else "softmax"
     return layers.Activation(activation, dtype="float32", name="probability")(logit)
+
+
+def _see(value: str, name: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"there is no {name} {value!r}: take one of {', '.join(known)}")

@@ -77,7 +77,8 @@ def build(name: str, *, size: int, **arguments: Any) -> keras.Model:
         classes), float32 whatever the precision; both are 1 by default, for the lungs on a film.
 
     Raises:
-        UserError: the name is unknown or the size does not halve often enough.
+        UserError: the name or an argument's value is unknown, or the size does not halve often
+            enough.
     """
     if name not in ARCHITECTURES:
         raise UserError(

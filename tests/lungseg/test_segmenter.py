@@ -90,9 +90,17 @@ def test_predict_gives_the_mask_that_evaluation_scores(folder: Path) -> None:
 
 def test_wrong_images_are_refused(folder: Path) -> None:
     loaded = Segmenter.load(str(folder), "float32")
-    for image in (np.zeros((40, 40), np.float32), np.zeros((40, 40, 3), np.uint8)):
-        with pytest.raises(UserError, match=r"takes a uint8 image \(H, W\)"):
-            loaded.predict(image)
+    wrong: Any
+    for wrong in (np.zeros((40, 40), np.float32), np.zeros((40, 40, 3), np.uint8), "film.png"):
+        with pytest.raises(
+            UserError, match=r"takes a uint8 image \(H, W\), not (float32|uint8|str)"
+        ):
+            loaded.predict(wrong)
+    with pytest.raises(UserError, match="batch_size is 0"):
+        list(loaded.predict_many([], batch_size=0))
+    wrong = "fp16"
+    with pytest.raises(UserError, match="no precision 'fp16': take one of auto, float64"):
+        Segmenter.load(str(folder), wrong)
 
 
 def test_folders_that_are_no_model_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ def test_a_fold_that_is_not_there(fold: int) -> None:
         shards.fold_part(FOUR, "val", fold)
 
 
+def test_a_split_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no split 'tset': take one of train, val, test or all"):
+        shards.read_table(str(tmp_path), "tset")
+    with pytest.raises(UserError, match="have no val cases"):
+        shards.read_table(str(tmp_path), "val")
+
+
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 2**32 - 1))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_written_is_read(tmp_path: Path, count: int, size: int, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import json
@@ -11,13 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
+from lungseg import networks, shards, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.export import FORMATS, formats
-from lungseg.export.write import export
+from lungseg.export import keras as keras_format
+from lungseg.export.films import of_shards
+from lungseg.export.write import _films, export, written
 from lungseg.images import read
+from lungseg.preprocess import preprocess_phantom
 from lungseg.segmenter import Segmenter
 
 Folder = Callable[[str], str]
@@ -89,11 +95,16 @@ def test_a_file_is_called_as_it_is_asked_for(
     skip_without(name, "float32")
     out = tmp_path / f"lungs{suffix}"
     export(model_folder("unet"), str(out), name)
+    beside = f"{out.name}.preprocessing.json"
     found = {path.name for path in tmp_path.iterdir()}
-    assert {out.name, "lungs.preprocessing.json"} <= found
-    assert found - {out.name, "lungs.preprocessing.json"} <= {"lungs.bin"}
-    with pytest.raises(UserError, match="is there already: choose another --out"):
-        export(model_folder("unet"), str(out), name)
+    assert {out.name, beside} <= found
+    assert found - {out.name, beside} <= {"lungs.bin"}
+    assert {Path(path).name for path in written(str(out), name)} == found
+    for path in sorted(found):  # one of them is enough to be refused
+        if path != out.name:
+            out.unlink(missing_ok=True)
+        with pytest.raises(UserError, match="is there already: choose another --out"):
+            export(model_folder("unet"), str(out), name)
 
 
 @pytest.mark.parametrize(
@@ -136,6 +147,25 @@ def test_neither_tensorflow_nor_ray_is_needed_to_run_it(
     np.testing.assert_allclose(np.load(tmp_path / "found.npy")[..., 0], expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [32, 96])
+def test_a_keras_file_needs_nothing_of_lungseg(size: int, tmp_path: Path) -> None:
+    """Of 96 px the non-local block has so many positions that it pools them."""
+    keras.utils.set_random_seed(4)
+    network = networks.build("rngunet", size=size, widths=(4, 8))
+    (block,) = (layer for layer in network.layers if hasattr(layer, "back"))
+    block.back.kernel.assign(keras.random.normal(block.back.kernel.shape))
+    keras_format.write(network, str(tmp_path / "lungs.keras"), "float32", np.zeros(0))
+    films = np.random.default_rng(0).integers(0, 256, (3, size, size, 1)).astype(np.uint8)
+    np.save(tmp_path / "films.npy", films)
+    script = REFUSING.replace('"tensorflow", "keras", ', "") + "\nimport keras, numpy\n"
+    script += "model = keras.saving.load_model('lungs.keras')\n"
+    script += "numpy.save('found.npy', model(numpy.load('films.npy')))\n"
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, cwd=tmp_path)
+    expected = np.asarray(network(films / np.float32(255)))
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-4)
+
+
 def test_the_readme_shows_how_to_run_it(model_folder: Folder, tmp_path: Path, film: str) -> None:
     skip_without("onnx", "float32")
     blocks = (ROOT / "README.md").read_text().split("```python\n")[1:]
@@ -165,6 +195,44 @@ def test_wrong_requests(
     with pytest.raises(UserError, match=r"needs onnx, tf2onnx, .*pip install 'lungseg\[onnx\]'"):
         export(model_folder("unet"), out, "onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_finished_is_taken_away(
+    model_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the second file comes."""
+    write, out = storage.write_bytes, str(tmp_path / "out" / "lungs.keras")
+
+    def full(path: str, data: bytes) -> None:
+        if path == out:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            export(model_folder("unet"), out, "keras")
+    assert not list((tmp_path / "out").iterdir())
+    export(model_folder("unet"), out, "keras")
+
+
+def test_films_of_shards(
+    trained_folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards for a test alone will do, but for int8."""
+    rows = [preprocess_phantom(i, seed=0, drawn_size=64, size=32) for i in range(9)]
+    for part in (0, 1):
+        table = shards.to_table([row | {"split": "test"} for row in rows[part::2]])
+        shards.write_table(str(tmp_path / f"test/part-{part}.parquet"), table)
+    facts = {"size": 32, "settings": {"clahe": 0.0}, "counts": {"test": 9, "train": 0}}
+    facts["format"] = shards.FORMAT
+    (tmp_path / "dataset.json").write_text(json.dumps(facts))
+    films = of_shards(str(tmp_path), "test", 4, {"size": 32})
+    np.testing.assert_array_equal(films.squares[..., 0], [row["image"] for row in rows[:4]])
+    agreement = export(trained_folder, str(tmp_path / "a.keras"), "keras", shards=str(tmp_path))
+    assert agreement.films == "9 test cases"
+    with pytest.raises(UserError, match="have no train cases"):
+        _films({"size": 32}, "int8", str(tmp_path))
 
 
 def test_a_file_that_disagrees_is_not_written(

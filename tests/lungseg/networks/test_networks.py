@@ -141,3 +141,7 @@ def test_wrong_names_and_sizes_are_refused() -> None:
         networks.build("vnet", size=64)
     with pytest.raises(UserError, match="5 levels takes sizes that are multiples of 16, not 100"):
         networks.build("unet", size=100)
+    with pytest.raises(UserError, match="'bilinear': take one of transpose, nearest"):
+        networks.build("unet", size=32, widths=(2, 4), upsampling="bilinear")
+    with pytest.raises(UserError, match="no batch_norm 'layer': take one of fused"):
+        networks.build("resunet", size=32, widths=(2, 4), batch_norm="layer")
