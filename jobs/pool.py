@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lungseg.errors import UserError
 from lungseg.settings import PredictSettings
 
 TASK_CPUS = 0.95
@@ -42,8 +41,6 @@ def pool_of(settings: PredictSettings, cpus: Sequence[float], gpus: int) -> Pool
     if settings.actors:
         numbers = [int(number) for number in settings.actors.split(":")]
         smallest, largest = numbers[0], numbers[-1]
-        if smallest > largest:
-            raise UserError(f"--actors {settings.actors}: the first number is the smaller one")
     share = min((1 - TASK_CPUS) * min(cpus) / largest, TASK_CPUS - 0.05)
     share = math.floor(1e4 * share) / 1e4  # Ray's unit
     threads = settings.threads or max(1, int(sum(cpus) // max(largest, len(cpus))))

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from lungseg import storage
+from lungseg import settings_text, storage
 from lungseg.errors import UserError
 from lungseg.settings import PRESETS, Section, Settings
 
@@ -44,14 +44,17 @@ def _nested(dotted: str, value: Any) -> dict[str, Any]:
 
 def _read_file(path: str) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(storage.read_text(path)) or {}
+        content = settings_text.parse(storage.read_text(path)) or {}
     except OSError as error:
         raise UserError(f"cannot read the config file {path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"the config file {path} is not YAML: {_one_line(error)}") from error
     if not isinstance(content, dict):
         raise UserError(f"the config file {path} is not a mapping of settings to values")
-    return content
+    nested: dict[str, Any] = {}
+    for name, value in content.items():
+        nested = _merge(nested, _nested(str(name), value))
+    return nested
 
 
 def _assignment(text: str) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def _assignment(text: str) -> dict[str, Any]:
     if not equals:
         raise UserError(f"--set takes key=value, not {text!r}")
     try:
-        return _nested(name.strip(), yaml.safe_load(value))
+        return _nested(name.strip(), settings_text.parse(value))
     except yaml.YAMLError as error:
         raise UserError(f"--set {text}: the value is not YAML: {_one_line(error)}") from error
 

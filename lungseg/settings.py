@@ -271,6 +271,14 @@ class PredictSettings(Section):
         0, ge=0, description="Threads of a network process; 0: its share of its machine's CPUs."
     )
 
+    @field_validator("actors")
+    @classmethod
+    def _check_actors(cls, value: str) -> str:
+        low, _, high = value.partition(":")
+        if high and int(low) > int(high):
+            raise ValueError("give MIN:MAX with MIN ≤ MAX")
+        return value
+
     def fingerprint_fields(self) -> dict[str, Any]:
         """What the output depends on; a job may go on with other processes."""
         return self.model_dump(mode="json", exclude={"actors", "threads"})

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from jobs.pool import TASK_CPUS, Pool, pool_of
-from lungseg.errors import UserError
 from lungseg.settings import PredictSettings
 
 
@@ -24,5 +21,3 @@ def test_every_cpu_is_left_for_the_tasks() -> None:
         assert pool.threads >= 1
     assert pool_of(PredictSettings(), [8.0, 8.0, 8.0], 0).largest == 3
     assert pool_of(PredictSettings(), [8.0], 4) == Pool(1, 4, 0.1, 1.0, 2)
-    with pytest.raises(UserError, match="the first number is the smaller one"):
-        pool_of(PredictSettings(actors="3:2"), [8.0], 0)

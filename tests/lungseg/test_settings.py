@@ -65,6 +65,30 @@ def test_unknown_preset_and_missing_file(tmp_path: Path) -> None:
         resolve(config=str(tmp_path / "none.yaml"))
 
 
+def test_config_files_as_people_write_them(tmp_path: Path) -> None:
+    """Names as `--help` lists them, numbers without a point, another encoding."""
+    path = tmp_path / "my.yaml"
+    path.write_text(
+        "train.epochs: 20\ntrain: {batch_size: 4}\ntune.space:\n"
+        "  train.learning_rate: {choices: [1e-3, 2e-3]}\n  train.loss: {choices: [dice]}\n"
+    )
+    settings = resolve(config=str(path))
+    assert (settings.train.epochs, settings.train.batch_size) == (20, 4)
+    assert settings.tune.space["train.learning_rate"].choices == (0.001, 0.002)
+    assert settings.tune.space["train.loss"].choices == ("dice",)
+    path.write_text("compute: {workers: 2:8}\npredict: {actors: 1:4}\ndata: {split_seed: 010}\n")
+    settings = resolve(config=str(path))
+    assert (settings.compute.workers, settings.predict.actors) == ((2, 8), "1:4")
+    assert settings.data.split_seed == 10
+    assert resolve(assignments=["compute.workers=2:8"]).compute.workers == (2, 8)
+    assert resolve(assignments=["train.learning_rate=1e-4"]).train.learning_rate == 1e-4
+    with pytest.raises(UserError, match=r"predict\.actors cannot be '4:2': give MIN:MAX"):
+        resolve(options={"predict.actors": "4:2"})
+    path.write_bytes("train: {epochs: 3}  # für".encode("latin-1"))
+    with pytest.raises(UserError, match=r"my\.yaml is not YAML: 'utf-8' codec"):
+        resolve(config=str(path))
+
+
 def test_every_setting_has_a_sentence_and_a_default() -> None:
     described = dict(describe())
     assert len(described) > 30
