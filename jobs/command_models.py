@@ -132,7 +132,10 @@ def export(
         str, typer.Option("--variant", help=f"{', '.join(VARIANTS)}, where the format has it.")
     ] = "float32",
     shards: Annotated[
-        str | None, typer.Option("--shards", help="Films to compare on; phantoms by default.")
+        str | None,
+        typer.Option(
+            "--shards", help="Films to compare on (int8: to calibrate by); else phantoms."
+        ),
     ] = None,
 ) -> None:
     """Write a network for other programs, once it agrees with Keras in its own runtime."""

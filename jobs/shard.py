@@ -224,6 +224,9 @@ def _info(
         "patients": len({note.patient for note in usable}),
         "rejected": rejected,
         "sources": sources,
+        "trained_conventions": sorted(
+            {note.mask_convention for note in usable if places[note.case_id].split != "test"}
+        ),
         "settings": settings.model_dump(mode="json"),
         "fingerprint": fingerprint(
             settings.size,

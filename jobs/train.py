@@ -237,10 +237,15 @@ def worker_config(
         train_cases=cases["train"],
         val_cases=cases["val"],
         data_fingerprint=info["fingerprint"],
-        mask_conventions=sorted(
-            {name for source in info["sources"].values() for name in source["mask_conventions"]}
-        ),
+        mask_conventions=_conventions(info),
     )
+
+
+def _conventions(info: dict[str, Any]) -> list[str]:
+    """Of the masks to train and validate on; of all masks where older shards do not tell them."""
+    of_all = {name for source in info["sources"].values() for name in source["mask_conventions"]}
+    found: list[str] = info.get("trained_conventions") or sorted(of_all)
+    return found
 
 
 def _mend(folder: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobs.starts import note_start
-from lungseg import storage
+from lungseg import machine, storage
 from lungseg.errors import WorkError
 from lungseg.settings import Settings
 from lungseg.training.history import Row, write_history
@@ -108,6 +108,8 @@ def work(config: WorkerConfig) -> None:
             "seed": training.seed,
             "fold": training.fold,
             "workers": ray.train.get_context().get_world_size(),
+            "workers_asked": settings.compute.workers,
+            "made_with": machine.made_with(),
             "wall_seconds": time.perf_counter() - started,
             "data_fingerprint": config.data_fingerprint,
             "mask_conventions": config.mask_conventions,

@@ -28,6 +28,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+def made_with() -> dict[str, str]:
+    """Versions, processor and, where it has some, GPUs of the process that trains a network."""
+    import tensorflow as tf  # which such a process has loaded
+
+    gpus = [
+        tf.config.experimental.get_device_details(device).get("device_name", device.name)
+        for device in tf.config.list_physical_devices("GPU")
+    ]
+    found = hardware()
+    facts = {"cpu": found["cpu"], "cpus": str(found["cpus"]), "gpu": ", ".join(gpus)}
+    return {name: text for name, text in (versions() | facts).items() if text}
+
+
 def code_mark() -> str:
     """8 hex digits that change with any line of this package, whatever its version says."""
     root = Path(__file__).parent

@@ -91,10 +91,8 @@ def _subgroups(groups: list[Mapping[str, Any]]) -> list[str]:
 
 
 def _reproduce(how: Mapping[str, Any]) -> list[str]:
-    made = {**how["versions"], **{name: how["hardware"][name] for name in ("cpu", "cpus")}}
     lines = "\n".join(how["commands"])
-    return [
-        "## How to train it again",
-        f"```bash\n{lines}\n```",
-        table(["Trained with", ""], [[name, str(value)] for name, value in made.items() if value]),
-    ]
+    parts = ["## How to train it again", f"```bash\n{lines}\n```"]
+    if made := how.get("made_with"):
+        parts.append(table(["Trained with", ""], [[name, made[name]] for name in made]))
+    return parts

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lungseg import machine, shards, storage
+from lungseg import shards, storage
 from lungseg.model_folder import read_info
 from lungseg.report.card_page import card_page
 from lungseg.report.gather import gather
@@ -38,10 +38,9 @@ def write_card(
         dataset: `dataset.json` of the shards it was trained on.
     """
     how = {
-        "commands": commands(plan, dataset["settings"], info["training"]["workers"]),
+        "commands": commands(info, plan, dataset),
         "training_fingerprint": plan["fingerprint"],
-        "versions": machine.versions(),
-        "hardware": machine.hardware(),
+        "made_with": info["training"].get("made_with", {}),
     }
     counts = shards.fold_counts(dataset, plan["fold"]) | {"test": dataset["counts"]["test"]}
     data = {name: dataset[name] for name in _KNOWN_OF_DATA} | {"counts": counts}

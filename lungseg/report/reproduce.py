@@ -14,16 +14,20 @@ from lungseg.settings import PRESETS
 _PRESETS = tuple(name for name in PRESETS if name != "literature")
 
 
-def commands(plan: Mapping[str, Any], data: Mapping[str, Any], workers: int) -> list[str]:
+def commands(
+    info: Mapping[str, Any], plan: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> list[str]:
     """Shards, then the training.
 
     Args:
+        info: `segmenter.json` of the model.
         plan: of `lungseg.training.plan.make_plan`.
-        data: the settings of the shards, as `dataset.json` holds them.
-        workers: of the training.
+        dataset: `dataset.json` of the shards.
     """
+    data = dataset["settings"]
     shards = {f"data.{name}": value for name, value in data.items()}
     training = {f"data.{name}": data[name] for name in ("size", "clahe")}
+    training["evaluate.min_area_fraction"] = info["min_area_fraction"]
     for section, values in (
         ("network", plan["arguments"]),
         ("train", plan["train"]),
@@ -32,11 +36,19 @@ def commands(plan: Mapping[str, Any], data: Mapping[str, Any], workers: int) -> 
         training |= {f"{section}.{name}": value for name, value in values.items()}
     train = ["lungseg train --shards SHARDS --out MODEL", f"--model {plan['architecture']}"]
     train += [f"--fold {plan['fold']} --seed {plan['seed']}"]
-    train += [f"--workers {workers}"] if workers > 1 else []
+    workers = _workers(info["training"])
+    train += [f"--workers {workers}"] if workers != "1" else []
+    films = "" if set(dataset["sources"]) == {"phantoms"} else " --data DATA"
     return [
-        " ".join(["lungseg shard --data DATA --out SHARDS", *_settings(shards)]),
+        " ".join([f"lungseg shard{films} --out SHARDS", *_settings(shards)]),
         " ".join([*train, *_settings(training)]),
     ]
+
+
+def _workers(training: Mapping[str, Any]) -> str:
+    """Their number; MIN:MAX where that was asked for, since the learning rate is that of MAX."""
+    low, high = training.get("workers_asked") or (training["workers"], training["workers"])
+    return f"{low}:{high}" if low < high else str(high)
 
 
 def _settings(values: Mapping[str, Any]) -> list[str]:

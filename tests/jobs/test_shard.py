@@ -19,12 +19,14 @@ import pytest
 
 from jobs import shard as module
 from jobs.shard import shard
+from jobs.shard_worker import Note
+from jobs.train import _conventions
 from lungseg import rle, shards
 from lungseg.errors import UserError
 from lungseg.network_input import network_input
 from lungseg.resolve import resolve
 from lungseg.settings import DataSettings
-from lungseg.split import TEST_FOLD
+from lungseg.split import TEST_FOLD, Place
 
 pytestmark = pytest.mark.usefixtures("cluster")
 SETTINGS = DataSettings(size=64, cases_per_shard=4, phantoms=12, phantom_size=96)
@@ -166,6 +168,17 @@ def test_a_killed_job_goes_on_with_the_missing_chunks(
     info = shard([str(pairs)], str(out), SETTINGS)
     assert sum(info["counts"].values()) == 10
     assert set(info["sources"]["data"]["mask_conventions"]) == {"unknown", "kept"}
+
+
+def test_conventions_of_a_training_leave_the_test_out() -> None:
+    names = {"a": ("train", "heart-excluded"), "b": ("test", "retrocardiac-included")}
+    notes = [Note(case, case, "S", "", "", name, 0) for case, (_, name) in names.items()]
+    places = {case: Place(split, 0) for case, (split, _) in names.items()}
+    info = module._info(notes, places, 0, SETTINGS, "")
+    assert _conventions(info) == ["heart-excluded"]
+    assert info["sources"]["S"]["mask_conventions"] == ["heart-excluded", "retrocardiac-included"]
+    del info["trained_conventions"]  # as shards of earlier versions
+    assert _conventions(info) == ["heart-excluded", "retrocardiac-included"]
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def folder(write_run: WriteRun, tmp_path: Path) -> Path:
     run = write_run(tmp_path / "run", cases=24, models=("unet",))
     path = Path(run) / "models" / "unet" / "fold-0" / "seed-0"
     info = json.loads((path / "segmenter.json").read_text())
-    info["training"]["workers"] = 1
+    info["training"] |= {"workers": 1, "made_with": {"python": "3.11.7", "cpu": "Example"}}
     settings = resolve(preset="quick")
     write_card(str(path), info, plan_of(settings), dataset_of(settings))
     return path
@@ -68,7 +68,7 @@ def test_after_training_a_card_tells_the_data_and_no_test(folder: Path) -> None:
     assert card["test"] is None
     assert card["data"]["counts"] == {"train": 20, "val": 5, "test": 10}
     assert card["model"]["data_fingerprint"] == "0123456789abcdef"
-    assert card["reproduce"]["versions"]["python"]
+    assert "| cpu | Example |" in page
 
 
 def test_scores_of_the_test_come_with_intervals_by_subgroup(folder: Path) -> None:
@@ -110,6 +110,7 @@ def test_a_model_trained_before_there_were_cards_gets_one(folder: Path) -> None:
         ("unet", ["preset=full", "train.learning_rate=0.00001", "data.clahe=2"]),
         ("resunet", ["preset=literature", "train.schedule=cosine"]),
         ("rngunet", ["network.gates=false", "network.widths=[4, 8, 16]", "train.augment=false"]),
+        ("unet", ["evaluate.min_area_fraction=0.02"]),
     ],
 )
 def test_the_commands_of_a_card_give_the_same_training(
@@ -117,14 +118,27 @@ def test_the_commands_of_a_card_give_the_same_training(
 ) -> None:
     settings = resolve(assignments=assignments)
     plan = plan_of(settings, architecture, seed=2, fold=1)
-    shard, train = (
-        shlex.split(line) for line in commands(plan, dataset_of(settings)["settings"], 2)
-    )
+    info = {"training": {"workers": 2}, "min_area_fraction": settings.evaluate.min_area_fraction}
+    shard, train = (shlex.split(line) for line in commands(info, plan, dataset_of(settings)))
     again = resolved(train)
     assert plan_of(again, architecture, seed=2, fold=1) == plan
+    assert again.evaluate == settings.evaluate
+    assert shard[:4] == ["lungseg", "shard", "--data", "DATA"]
     assert resolved(shard).data == again.data == settings.data
     assert train[train.index("--workers") + 1] == "2"
     assert train[train.index("--seed") + 1] == "2"
+
+
+def test_the_commands_of_an_elastic_training_on_phantoms() -> None:
+    """The learning rate is that of MAX workers, however many there were in the end."""
+    settings = resolve()
+    info = {"training": {"workers": 1, "workers_asked": [1, 8]}, "min_area_fraction": 0.005}
+    dataset = dataset_of(settings) | {"sources": {"phantoms": SOURCE}}
+    shard, train = commands(info, plan_of(settings), dataset)
+    assert "--workers 1:8" in train
+    assert "--data" not in shard
+    info["training"] = {"workers": 1, "workers_asked": [1, 1]}
+    assert "--workers" not in commands(info, plan_of(settings), dataset)[1]
 
 
 def resolved(words: list[str]) -> Settings:
