@@ -11,7 +11,9 @@ from lungseg import storage
 from lungseg.settings import ReportSettings, fingerprint
 
 _INPUTS = "inputs.json"
-_KINDS = (".parquet", "segmenter.json", "history.csv", "calibration.csv", "trials.csv")
+_KINDS = (
+    ".parquet", "segmenter.json", "plan.json", "history.csv", "calibration.csv", "trials.csv",
+)  # fmt: skip
 _SHARDS = ("dataset.json", "rejected.csv")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from lungseg.statistics import bootstrap_means, holm, interval, paired_test, trainings_test
 
@@ -57,7 +56,6 @@ def _pair(
     differences = (values[first] - values[second]).to_numpy()
     means = bootstrap_means(differences[:, None], resamples=resamples, seed=seed)
     outcome = paired_test(differences)
-    trainings = {name: _centred_trainings(rows, first, second, name) for name in (first, second)}
     return {
         "models": [first, second],
         "score": PRIMARY,
@@ -66,7 +64,7 @@ def _pair(
         "ci95": list(interval(means[:, 0])),
         "p": outcome.p,
         "effect_size": outcome.effect_size,
-        "p_trainings": trainings_test(trainings[first], trainings[second]),
+        "p_trainings": _p_trainings(rows, first, second),
     }
 
 
@@ -79,12 +77,16 @@ def _shared_patients(cases: pd.DataFrame, first: str, second: str) -> pd.DataFra
     return films.reindex(columns=[first, second]).dropna().groupby(["source", "patient_id"]).mean()
 
 
-def _centred_trainings(rows: pd.DataFrame, first: str, second: str, name: str) -> np.ndarray:
-    """Mean Dice of the model's trainings, less what its fold does to both models."""
-    of_both = rows[rows["model"].isin([first, second])]
-    fold_effect = of_both.groupby(["fold", "model"])[PRIMARY].mean().groupby("fold").mean()
-    means = training_means(rows[rows["model"] == name])
-    return (means - fold_effect.reindex(means.index, level="fold")).to_numpy()
+def _p_trainings(rows: pd.DataFrame, first: str, second: str) -> float | None:
+    """Of the trainings in the folds that both models have; a fold of one tells no difference."""
+    means = {name: training_means(rows[rows["model"] == name]) for name in (first, second)}
+    by_fold = {name: own.groupby("fold").mean() for name, own in means.items()}
+    fold_effect = ((by_fold[first] + by_fold[second]) / 2).dropna()
+    centred = {
+        name: (own - fold_effect.reindex(own.index, level="fold")).dropna().to_numpy()
+        for name, own in means.items()
+    }
+    return trainings_test(centred[first], centred[second], len(fold_effect))
 
 
 def training_means(rows: pd.DataFrame) -> pd.Series:
@@ -105,9 +107,13 @@ def conclusion(
     if not pairs:
         scored = (f"{titles[name]} {model[PRIMARY]['mean']:.3f}" for name, model in models.items())
         return f"Nothing to compare on the same cases (mean Dice: {', '.join(scored)})."
-    once = any(model["n_trainings"] < 2 for model in models.values())
-    caveat = " With a single training of a model, the effect of another seed is not known."
-    return _differences(models, pairs, titles) + (caveat if once else "")
+    parts = [_differences(models, pairs, titles)]
+    apart = _not_compared(list(models), pairs, titles)
+    if apart:
+        parts.append(f"Not compared, for there are no common films: {'; '.join(apart)}.")
+    if any(model["n_trainings"] < 2 for model in models.values()):
+        parts.append("With a single training of a model, the effect of another seed is not known.")
+    return " ".join(parts)
 
 
 def _differences(
@@ -116,9 +122,8 @@ def _differences(
     shown = [pair for pair in pairs if pair["difference_shown"]]
     if not shown:
         widest = max(pairs, key=lambda pair: abs(pair["mean_difference"]))
-        names = [titles[name] for name in models]
         return (
-            f"No difference shown between {', '.join(names[:-1])} and {names[-1]} in mean Dice: "
+            f"No difference shown {_whereabouts(models, pairs, titles)}: "
             f"largest gap {abs(widest['mean_difference']):.4f} ({_interval_text(widest)})."
         )
     parts = []
@@ -131,6 +136,38 @@ def _differences(
     rest = len(pairs) - len(shown)
     others = f"; no difference shown in the other {'pair' if rest == 1 else f'{rest} pairs'}"
     return f"Difference in mean Dice shown: {'; '.join(parts)}{others if rest else ''}."
+
+
+def _whereabouts(
+    models: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> str:
+    """Which models were compared, in words that hold for no others."""
+    if len(pairs) == math.comb(len(models), 2):
+        return f"between {_listed(models, titles)} in mean Dice"
+    if len(pairs) == 1:
+        return f"between {_listed(pairs[0]['models'], titles)} in mean Dice"
+    return f"in mean Dice in any of the {len(pairs)} pairs compared"
+
+
+def _not_compared(
+    names: Sequence[str], pairs: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> list[str]:
+    """The pairs without a comparison, those of a kind in one: "A and B with C and D"."""
+    compared = {frozenset(pair["models"]) for pair in pairs}
+    apart = {frozenset(pair) for pair in itertools.combinations(names, 2)} - compared
+    texts = []
+    for name in names:
+        others = [other for other in names if frozenset((name, other)) in apart]
+        alike = [one for one in names if all(frozenset((one, other)) in apart for other in others)]
+        if others:
+            texts.append(f"{_listed(alike, titles)} with {_listed(others, titles)}")
+            apart -= {frozenset(pair) for pair in itertools.product(alike, others)}
+    return texts
+
+
+def _listed(names: Iterable[str], titles: Mapping[str, str]) -> str:
+    *first, last = (titles[name] for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _interval_text(pair: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,19 +80,27 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def trainings_test(first: np.ndarray, second: np.ndarray) -> float | None:
+def trainings_test(first: np.ndarray, second: np.ndarray, folds: int) -> float | None:
     """Two-sided p of a t-test between the mean scores of repeated trainings.
 
     A gap between two networks says little of their architectures if another seed moves it as far.
+    Each fold's own mean takes a degree of freedom: with one seed a fold this is the paired t-test,
+    with one fold that of independent samples.
 
     Args:
-        first, second: float (trainings,), the mean score of each training.
+        first, second: float (trainings,), the mean score of each training, less what its fold does
+            to both models.
+        folds: how many folds they come from.
 
     Returns:
-        None where a model was trained only once, so that nothing is known of its spread.
+        None where nothing is known of the spread of trainings: a model was trained only once, or
+        they do not differ but by their folds.
     """
-    if len(first) < 2 or len(second) < 2:
+    freedom = len(first) + len(second) - 1 - folds
+    if min(len(first), len(second)) < 2 or freedom < 1:
         return None
-    if max(np.ptp(first), np.ptp(second)) < _ROUNDING:
-        return 1.0 if abs(first[0] - second[0]) < _ROUNDING else 0.0
-    return float(stats.ttest_ind(first, second).pvalue)
+    squares = sum(float(((own - own.mean()) ** 2).sum()) for own in (first, second))
+    error = math.sqrt(squares / freedom * (1 / len(first) + 1 / len(second)))
+    if error < _ROUNDING:
+        return None
+    return float(2 * stats.t.sf(abs(first.mean() - second.mean()) / error, freedom))

@@ -42,15 +42,16 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         "## Data",
         table(["Source", "Cases", "Mask convention"], rows),
         "\n".join(f"- {name}: {CONVENTIONS[name]}" for name in CONVENTIONS if name in names),
-        f"{data['patients']} patients, none of them in two of training, validation and test, "
-        f"unless the data set's own split has it so; {data['rejected']} cases could not be used.",
+        f"{data['patients']} patients, none of them in two of training, validation and test; "
+        "nearly identical films of several patients are in two only where the data set's own split "
+        f"has them so. {data['rejected']} cases could not be used.",
     ]
 
 
 def _test(test: Mapping[str, Any]) -> list[str]:
     unit = test["boundary_unit"]
     scores = [
-        [score_title(name, unit), *_statistics(name, entry)]
+        [score_title(name, unit) + _share(entry, test["n_cases"]), *_statistics(name, entry)]
         for name, entry in test["scores"].items()
     ]
     worst = [[row["case_id"], f"{row['dice']:.4f}"] for row in test["worst"]]
@@ -63,6 +64,11 @@ def _test(test: Mapping[str, Any]) -> list[str]:
         "## Worst cases",
         table(["Case", "Dice"], worst),
     ]
+
+
+def _share(entry: Mapping[str, Any], cases: int) -> str:
+    """Over how many cases a score is, where some lack it or are measured in another unit."""
+    return f", over {entry['n_cases']} of {cases} cases" if "n_cases" in entry else ""
 
 
 def _statistics(name: str, entry: Mapping[str, Any]) -> list[str]:

@@ -41,14 +41,16 @@ class Gathered:
         return trainings[0].info if trainings else {}
 
 
+_KIND_OF_INFO = ("arguments", "size", "data_fingerprint", "min_area_fraction")
+_KIND_OF_PLAN = ("train", "augmentation")
 _FACTS = ("patient_id", "mask_convention", "sex", "age", "finding", "view", "height", "width")
 
 
 def gather(runs: Sequence[Run]) -> Gathered:
     """Join runs: the same network in two runs is one model trained more often.
 
-    Networks of one name that differ in arguments, size or data get their run's name added, and
-    are compared as different models.
+    Networks of one name that differ in arguments, size, data, settings of the training or
+    post-processing get their run's name added, and are compared as different models.
     """
     names = _names(runs)
     several = len(runs) > 1
@@ -71,17 +73,22 @@ def gather(runs: Sequence[Run]) -> Gathered:
 def _names(runs: Sequence[Run]) -> dict[tuple[int, str], str]:
     kinds: dict[tuple[int, str], str] = {}
     for number, run in enumerate(runs):
-        infos = {training.model: training.info for training in run.trainings}
+        found = {training.model: _kind(training) for training in run.trainings}
         for model in order(run.scores["model"].unique()):
-            kept = ("arguments", "size", "data_fingerprint")
-            facts = {name: infos.get(model, {}).get(name) for name in kept}
-            kinds[number, model] = json.dumps(facts, sort_keys=True)
+            kinds[number, model] = found.get(model, "")
     names = {}
     for (number, model), kind in kinds.items():
         alike = [other for other, name in kinds if name == model and kinds[other, name] == kind]
         single = len(alike) == sum(name == model for _, name in kinds)
         names[number, model] = model if single else f"{model} ({_label(runs, alike[0])})"
     return names
+
+
+def _kind(training: Training) -> str:
+    """What tells models of one name apart; all trainings of a run share it."""
+    of_info = {name: training.info.get(name) for name in _KIND_OF_INFO}
+    of_plan = {name: training.plan.get(name) for name in _KIND_OF_PLAN}
+    return json.dumps([of_info, of_plan], sort_keys=True)
 
 
 def _label(runs: Sequence[Run], number: int) -> str:

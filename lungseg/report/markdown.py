@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lungseg.report.labels import score_title
-from lungseg.report.sections.comparison import number
+from lungseg.report.labels import SCORES, score_title
+from lungseg.report.sections.comparison import common_unit, number
 
 _SHOWN = ("dice", "iou", "precision", "recall", "hd95", "assd", "nsd_2mm")
 
@@ -30,15 +30,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def short_report(summary: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """The conclusion, the main scores, and the pairs."""
     models = summary["models"]
-    unit = next(iter(models.values())).get("boundary_unit", "px")
+    unit = common_unit(models)
     names = [name for name in _SHOWN if all(model.get(name) for model in models.values())]
     scores = []
     for name, model in models.items():
         cells = [number(score, model[score]["mean"]) for score in names]
         low, high = model["dice"]["ci95"]
         cells[0] += f" ({low:.3f} to {high:.3f})"
-        scores.append([titles[name], *cells, str(model["n_failed"])])
-    header = ["Model", *(score_title(name, unit) for name in names), "Empty"]
+        own = [] if unit else [model.get("boundary_unit", "–")]
+        scores.append([titles[name], *cells, *own, str(model["n_failed"])])
+    called = [score_title(name, unit) if unit else SCORES[name] for name in names]
+    header = ["Model", *called, *([] if unit else ["Unit of distances"]), "Empty"]
     parts = [
         "## Lung segmentation models",
         "",
@@ -59,9 +61,16 @@ def short_report(summary: Mapping[str, Any], titles: Mapping[str, str]) -> str:
         ]
         header = ["Pair", "Dice difference", "95 % CI", "Holm p", "Difference"]
         parts += ["", table(header, pairs)]
-    first = next(iter(models.values()))
-    parts += [
-        "",
-        f"{first['n_cases']} test cases of {first['n_patients']} patients, at original size.",
-    ]
+    parts += ["", cell(f"{_counts(models, titles)}, at original size.")]
     return "\n".join(parts) + "\n"
+
+
+def _counts(models: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Over what the scores are: in one where all models have as many."""
+    texts = {
+        name: f"{model['n_cases']} test cases of {model['n_patients']} patients"
+        for name, model in models.items()
+    }
+    if len(set(texts.values())) == 1:
+        return next(iter(texts.values())) + (" for each model" if len(models) > 1 else "")
+    return "; ".join(f"{titles[name]}: {text}" for name, text in texts.items())

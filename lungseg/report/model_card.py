@@ -97,13 +97,17 @@ def tested(
 
 
 def card_facts(card: Mapping[str, Any]) -> dict[str, str]:
-    """The facts of a card by their names, in order; what is not known is left out."""
+    """The facts of a card by their names, in order; what is not known is left out.
+
+    So is what each training has of its own where the card is of several.
+    """
     info, data, test = card["model"], card["data"] or {}, card["test"] or {}
     training, counts = info.get("training", {}), data.get("counts")
     architecture = info.get("architecture")
     known = ARCHITECTURES.get(str(architecture))
     conventions = info.get("mask_conventions", [])
     validated = info.get("scores", {}).get("val_dice")
+    single = test.get("n_trainings", 1) == 1
     facts = {
         "Architecture": architecture,
         "Published as": known.reference if known else None,
@@ -112,7 +116,7 @@ def card_facts(card: Mapping[str, Any]) -> dict[str, str]:
         "Input": f"{info['size']}×{info['size']} px, one channel" if "size" in info else None,
         "Preprocessing": _listing(info.get("preprocessing")),
         "Threshold": f"{info['threshold']:.3f}, chosen on validation"
-        if "threshold" in info
+        if single and "threshold" in info
         else None,
         "Mask conventions of the training": ", ".join(conventions),
         "Data fingerprint": info.get("data_fingerprint"),
@@ -120,9 +124,9 @@ def card_facts(card: Mapping[str, Any]) -> dict[str, str]:
         if counts
         else None,
         "Trainings": test.get("n_trainings"),
-        "Best epoch": training.get("best_epoch"),
+        "Best epoch": training.get("best_epoch") if single else None,
         "Arithmetic": training.get("precision"),
-        "Validation Dice": f"{validated:.4f}" if validated is not None else None,
+        "Validation Dice": f"{validated:.4f}" if single and validated is not None else None,
         "Test cases": _test_cases(test) if test else None,
         "Empty predictions": test.get("n_failed"),
     }

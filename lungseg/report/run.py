@@ -29,6 +29,8 @@ class Training:
     """`segmenter.json`."""
     history: pd.DataFrame | None
     calibration: pd.DataFrame | None
+    plan: dict[str, Any] = field(default_factory=dict)
+    """`plan.json`, empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,17 @@ def read_run(path: str) -> Run:
     """Read a run's folder, or a folder of score tables (masks from elsewhere).
 
     Raises:
-        UserError: there are no scores in it.
+        UserError: there are no scores in it, or a file is damaged.
     """
     tables = [read_scores(file) for file in _score_files(path)]
     if not tables:
         raise UserError(f"{path} holds no scores to report: run lungseg evaluate first")
-    provenance = storage.join(path, "provenance.json")
     return Run(
         path=path,
         name=path.rstrip("/").rsplit("/", 1)[-1],
         scores=pd.concat(tables, ignore_index=True),
         trainings=_read_trainings(storage.join(path, "models")),
-        provenance=json.loads(storage.read_text(provenance)) if storage.exists(provenance) else {},
+        provenance=_read_json(storage.join(path, "provenance.json")),
         shards=next((folder for folder in storage.list_folders(path) if _is_shards(folder)), None),
         trials=_read_searches(storage.join(path, "search"), "trials.csv"),
         curves=_read_searches(storage.join(path, "search"), "curves.csv"),
@@ -122,9 +123,10 @@ def _read_training(model: str, fold: str, path: str) -> Training:
         model=model,
         fold=fold.rsplit("fold-", 1)[-1],
         seed=path.rsplit("seed-", 1)[-1],
-        info=json.loads(storage.read_text(storage.join(path, "segmenter.json"))),
+        info=_read_json(storage.join(path, "segmenter.json")),
         history=_read_csv(storage.join(path, "history.csv")),
         calibration=_read_csv(storage.join(path, "calibration.csv")),
+        plan=_read_json(storage.join(path, "plan.json")),
     )
 
 
@@ -134,6 +136,16 @@ def _read_searches(folder: str, name: str) -> dict[str, pd.DataFrame]:
         for path in storage.list_folders(folder)
     }
     return {name: table for name, table in tables.items() if table is not None}
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    if not storage.exists(path):
+        return {}
+    try:
+        content: dict[str, Any] = json.loads(storage.read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}): copy it again") from error
+    return content
 
 
 def _read_csv(path: str) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from lungseg.comparison import compare, conclusion, training_means
 from lungseg.summary import case_means
@@ -83,12 +84,85 @@ def test_difference_below_that_of_seeds_is_not_shown() -> None:
     assert not pair["difference_shown"]
 
 
+def test_trainings_of_a_cross_validation_are_paired_by_fold() -> None:
+    dice = noise(4, seeds=5, models=2) + np.array([0.0, 0.03, 0.01, -0.02, 0.04])[:, None]
+    rows = rows_of(dice)
+    rows["fold"], rows["seed"] = rows["seed"], 0
+    (pair,) = compared(rows)
+    expected = stats.ttest_rel(*dice.mean(axis=2)).pvalue
+    assert pair["p_trainings"] == pytest.approx(expected)
+
+
+def test_folds_of_one_model_alone_tell_no_difference_of_trainings() -> None:
+    rows = rows_of(noise(5, seeds=6, models=2))
+    rows["fold"], rows["seed"] = rows["seed"] // 2, rows["seed"] % 2
+    both = rows[rows["fold"] < 2]
+    alone = rows[(rows["fold"] == 2) & (rows["model"] == "unet")]
+    (expected,) = compared(both)
+    (pair,) = compared(pd.concat([both, alone]))
+    assert pair["p_trainings"] == pytest.approx(expected["p_trainings"])
+    of_first, of_second = both[both["model"] == "unet"], both[both["model"] == "resunet"]
+    (pair,) = compared(pd.concat([of_first, of_second.assign(fold=of_second["fold"] + 7)]))
+    assert pair["p_trainings"] is None
+
+
+def test_same_training_twice_does_not_show_a_difference_of_trainings() -> None:
+    dice = np.repeat(noise(6, models=2), 2, axis=1)
+    (pair,) = compared(rows_of(dice))
+    assert pair["p_trainings"] is None
+    assert "p_trainings_holm" not in pair
+
+
 def test_conclusion_says_no_difference_shown() -> None:
     text = sentence(rows_of(np.repeat(noise(2, models=1), 3, axis=0)))
     assert text == (
         "No difference shown between U-Net, ResUNet and RNGU-Net in mean Dice: largest gap 0.0000 "
         "(95 % CI 0.0000 to 0.0000). "
         "With a single training of a model, the effect of another seed is not known."
+    )
+
+
+def _on_other_films(rows: pd.DataFrame, *models: str) -> pd.DataFrame:
+    return rows.assign(source=rows["source"].where(~rows["model"].isin(models), "elsewhere"))
+
+
+def test_conclusion_names_models_without_common_films() -> None:
+    rows = rows_of(np.repeat(noise(2, models=1), 3, axis=0))
+    assert sentence(_on_other_films(rows, "rngunet")) == (
+        "No difference shown between U-Net and ResUNet in mean Dice: largest gap 0.0000 "
+        "(95 % CI 0.0000 to 0.0000). "
+        "Not compared, for there are no common films: U-Net and ResUNet with RNGU-Net. "
+        "With a single training of a model, the effect of another seed is not known."
+    )
+
+
+def test_conclusion_of_two_pairs_apart_speaks_of_no_other_pair() -> None:
+    rows = rows_of(np.repeat(noise(2, models=1), 3, axis=0))
+    fourth = rows[rows["model"] == "rngunet"].assign(model="peer")
+    rows = _on_other_films(pd.concat([rows, fourth]), "rngunet", "peer")
+    names = [*MODELS, "peer"]
+    pairs = compare(rows, case_means(rows), names, resamples=100, seed=0)
+    models = {name: {"n_trainings": 2} for name in names}
+    assert conclusion(models, pairs, TITLES | {"peer": "peer"}) == (
+        "No difference shown in mean Dice in any of the 2 pairs compared: largest gap 0.0000 "
+        "(95 % CI 0.0000 to 0.0000). Not compared, for there are no common films: "
+        "U-Net and ResUNet with RNGU-Net and peer."
+    )
+
+
+def test_conclusion_names_each_pair_without_common_films_once() -> None:
+    """A shares films with B and C, which share none."""
+    pairs = [
+        {"models": [first, second], "difference_shown": True, "mean_difference": 0.02}
+        | {"ci95": [0.01, 0.03], "p_holm": 0.01}
+        for first, second in (("unet", "resunet"), ("unet", "rngunet"))
+    ]
+    models = {name: {"n_trainings": 2} for name in MODELS}
+    assert conclusion(models, pairs, TITLES) == (
+        "Difference in mean Dice shown: "
+        "U-Net above ResUNet by 0.0200 (95 % CI 0.0100 to 0.0300, Holm p = 0.010); "
+        "U-Net above RNGU-Net by 0.0200 (95 % CI 0.0100 to 0.0300, Holm p = 0.010). "
+        "Not compared, for there are no common films: ResUNet with RNGU-Net."
     )
 
 

@@ -73,9 +73,44 @@ def test_holm_agrees_with_statsmodels() -> None:
         assert holm(p_values) == pytest.approx(expected.tolist(), abs=1e-12)
 
 
-def test_trainings() -> None:
+def test_trainings_of_one_fold_agree_with_scipy() -> None:
+    first, second = np.array([0.91, 0.92, 0.93]), np.array([0.94, 0.95, 0.97, 0.99])
+    expected = stats.ttest_ind(first, second).pvalue
+    assert trainings_test(first, second, folds=1) == pytest.approx(expected)
+
+
+def test_trainings_of_a_cross_validation_agree_with_scipy() -> None:
+    scores = np.array([[0.91, 0.95, 0.88, 0.93, 0.90], [0.92, 0.95, 0.90, 0.94, 0.93]])
+    expected = stats.ttest_rel(*scores).pvalue
+    assert trainings_test(*_centred(scores[..., None]), folds=5) == pytest.approx(expected)
+
+
+def test_trainings_by_hand() -> None:
+    # Two folds of two seeds, without their folds' means: squares 2 × 4 of 7 − 2 = 5 degrees of
+    # freedom, t = 4 / √(8 / 5 × (1 / 4 + 1 / 4)).
+    first, second = np.array([3.0, 1.0, 3.0, 1.0]), np.array([-3.0, -1.0, -3.0, -1.0])
+    expected = 2 * stats.t.sf(4 / np.sqrt(0.8), 5)
+    assert trainings_test(first, second, folds=2) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_equal_models_differ_in_one_cross_validation_of_twenty(seeds: int) -> None:
+    draws = np.random.default_rng(6).normal(size=(3000, 2, 5, seeds))
+    p_values = [trainings_test(*_centred(scores), folds=5) for scores in draws]
+    shown = sum(p is not None and p < 0.05 for p in p_values)
+    print(f"difference shown in {shown} of 3000")
+    assert 0.04 < shown / 3000 < 0.06
+
+
+def _centred(scores: np.ndarray) -> np.ndarray:
+    """(2, trainings) less their fold's mean, of scores given as (2, folds, seeds)."""
+    return (scores - scores.mean(axis=(0, 2), keepdims=True)).reshape(2, -1)
+
+
+def test_nothing_is_known_without_a_spread_of_trainings() -> None:
     first, second = np.array([0.91, 0.92, 0.93]), np.array([0.94, 0.95, 0.97])
-    assert trainings_test(first, second) == pytest.approx(stats.ttest_ind(first, second).pvalue)
-    assert trainings_test(first, second[:1]) is None
-    assert trainings_test(np.full(3, 0.9), np.full(2, 0.9) + 1e-16) == 1
-    assert trainings_test(np.full(3, 0.9), np.array([0.8, 0.8 + 1e-16])) == 0
+    assert trainings_test(first, second[:1], folds=1) is None
+    assert trainings_test(first[:2], second[:2], folds=3) is None
+    assert trainings_test(first[:0], second[:0], folds=0) is None
+    assert trainings_test(np.full(3, 0.9), np.full(2, 0.9) + 1e-16, folds=1) is None
+    assert trainings_test(np.full(3, 0.9), np.array([0.8, 0.8 + 1e-16]), folds=1) is None

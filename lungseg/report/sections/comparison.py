@@ -28,13 +28,13 @@ def comparison(summary: Mapping[str, Any], titles: Mapping[str, str]) -> Section
 
 
 def _scores(models: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
-    unit = _unit(models)
+    unit = common_unit(models)
     rows = []
     for name in SCORES:
         entries = [model.get(name) for model in models.values()]
         if any(entries):
             cells = [_cell(name, entry) for entry in entries]
-            rows.append([score_title(name, unit), *cells])
+            rows.append([score_title(name, unit) if unit else SCORES[name], *cells])
     for name, title in (("n_cases", "Cases"), ("n_failed", "Empty predictions")):
         rows.append([title, *(f"{model[name]}" for model in models.values())])
     parameters = [model["parameters"] for model in models.values()]
@@ -42,17 +42,19 @@ def _scores(models: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
         rows.append(["Parameters", *(f"{count:,}" if count else "–" for count in parameters)])
     caption = "Mean of each score with its 95 % interval"
     if any(len(model.get("boundary_units", {})) > 1 for model in models.values()):
-        caption += f"; distances over the cases measured in {unit} only, in % over all"
-    header = ["Score", *(titles[name] for name in models)]
+        measured = unit or "the unit of their column"
+        caption += f"; distances over the cases measured in {measured} only, in % over all"
+    header = ["Score"]
+    for name, model in models.items():
+        own = f"\ndistances in {model['boundary_unit']}" if "boundary_unit" in model else ""
+        header.append(titles[name] + ("" if unit else own))
     return Table("models", caption, _long(models), header, rows)
 
 
-def _unit(models: Mapping[str, Any]) -> str:
-    return str(
-        next(
-            (model["boundary_unit"] for model in models.values() if "boundary_unit" in model), "px"
-        )
-    )
+def common_unit(models: Mapping[str, Any]) -> str | None:
+    """The unit of all models' distances; None where they are of several."""
+    units = {model["boundary_unit"] for model in models.values() if "boundary_unit" in model}
+    return next(iter(units), "px") if len(units) < 2 else None
 
 
 def _cell(name: str, entry: Mapping[str, Any] | None) -> str:
@@ -84,13 +86,15 @@ def _long(models: Mapping[str, Any]) -> pd.DataFrame:
 
 def _statistics(models: Mapping[str, Any], titles: Mapping[str, str]) -> Table:
     frame = _long(models)
-    unit = _unit(models)
     frame = frame.sort_values(
         "score", key=lambda names: names.map(list(SCORES).index), kind="stable"
     )
     rows = [
-        [score_title(row["score"], unit), titles[row["model"]]]
-        + [number(row["score"], row[key]) for key in _STATISTICS]
+        [
+            score_title(row["score"], models[row["model"]].get("boundary_unit", "px")),
+            titles[row["model"]],
+            *(number(row["score"], row[key]) for key in _STATISTICS),
+        ]
         for row in frame.to_dict("records")
     ]
     header = ["Score", "Model", "Mean", "SD", "Median", "5th pct.", "95th pct."]

@@ -22,7 +22,8 @@ _METHODS = (
     "Trainings of a model are averaged per case, then the films of a patient. Intervals are "
     "percentile bootstrap intervals over patients; pairs are compared by the Wilcoxon signed-rank "
     "test with Holm's correction. A difference is called shown only if test and interval agree "
-    "and, with repeated trainings, the trainings differ as well.",
+    "and, with repeated trainings, the trainings differ as well (t-test with the mean of each fold "
+    "taken out, Holm's correction).",
 )
 
 

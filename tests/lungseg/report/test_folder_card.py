@@ -56,7 +56,7 @@ def test_after_training_a_card_tells_the_data_and_no_test(folder: Path) -> None:
     assert page.startswith("# U-Net\n\nFor research. Not for diagnosis.\n")
     for words in (
         "heart-excluded: the heart, and the lung behind it, is no lung",
-        "34 patients, none of them in two of training",
+        "34 patients, none of them in two of training, validation and test; nearly identical films",
         "20, 5, 10",
         "| COVID\\_v7 | 35 |",
         "Not tested yet",
@@ -92,6 +92,17 @@ def test_scores_of_the_test_come_with_intervals_by_subgroup(folder: Path) -> Non
     written = (folder / "card.md").stat().st_mtime_ns
     add_scores(str(folder), str(table), BOOTSTRAP)
     assert (folder / "card.md").stat().st_mtime_ns == written
+
+
+def test_scores_of_the_commonest_unit_say_of_how_many_cases(folder: Path) -> None:
+    """Of every third film the spacing is known: 8 of 24 are measured in mm."""
+    table = folder.parents[3] / "scores" / "unet" / "fold-0_seed-0.parquet"
+    add_scores(str(folder), str(table), BOOTSTRAP)
+    page = (folder / "card.md").read_text()
+    for score in ("HD95 \\[px\\]", "ASSD \\[px\\]", "NSD 2 px", "NSD 5 px"):
+        assert f"| {score}, over 16 of 24 cases |" in page
+    for score in ("Dice", "HD95 \\[% diagonal\\]"):
+        assert f"| {score} |" in page
 
 
 def test_a_model_trained_before_there_were_cards_gets_one(folder: Path) -> None:

@@ -200,7 +200,7 @@ def test_model_card_tells_what_a_user_has_to_know(whole: Path) -> None:
     card = (whole / "model-cards" / "resunet.md").read_text()
     assert card.startswith("# ResUNet\n")
     for words in ("arXiv 1711.10684", "7,600,000", "64×64 px", "heart-excluded", "Not a medical",
-                  "## Worst cases", "## Limits", "0.450, chosen on validation"):  # fmt: skip
+                  "## Worst cases", "## Limits", "| Trainings | 4 |"):  # fmt: skip
         assert words in card
 
 
@@ -292,6 +292,40 @@ def test_runs_of_other_networks_stay_apart(write_run: WriteRun, tmp_path: Path) 
     assert {path.name for path in (tmp_path / "report" / "model-cards").iterdir()} == {
         "unet-a.md", "unet-b.md",
     }  # fmt: skip
+
+
+def test_external_test_beside_its_run(write_run: WriteRun, tmp_path: Path) -> None:
+    """No film is in both, and the spacing is known of the external ones only."""
+    names = ("unet", "resunet")
+    here = {index: {"spacing_row": np.nan, "spacing_column": np.nan} for index in range(4)}
+    there = {
+        index: {"source": "elsewhere", "spacing_row": 0.5, "spacing_column": 0.5}
+        for index in range(3)
+    }
+    run = write_run(tmp_path / "run", cases=4, models=names, facts=here)
+    external = write_run(tmp_path / "ext", cases=3, models=names, facts=there)
+    (tmp_path / "ext" / "models").rename(tmp_path / "elsewhere")
+    page, summary = report(run, external, out=tmp_path / "report")
+    told = (
+        "No difference shown in mean Dice in any of the 2 pairs compared",
+        "Not compared, for there are no common films: "
+        "ResUNet (ext) and U-Net (ext) with ResUNet (run) and U-Net (run).",
+    )
+    short = (tmp_path / "report" / "report.md").read_text()
+    assert summary["conclusion"] in page.texts
+    for text in told:
+        assert text in summary["conclusion"]
+        assert text in short
+    assert {"HD95", "ASSD", "NSD 2", "HD95 [px]", "HD95 [mm]"} <= set(page.texts)
+    assert "U-Net (run)\ndistances in px" in page.texts
+    assert "U-Net (ext)\ndistances in mm" in page.texts
+    rows = [line.strip("| ").split(" | ") for line in short.splitlines() if line.startswith("| ")]
+    assert rows[0][5:] == ["HD95", "ASSD", "NSD 2", "Unit of distances", "Empty"]
+    assert {row[0]: row[-2] for row in rows if row[0].endswith(")") and len(row) > 6} == {
+        "U-Net (run)": "px", "ResUNet (run)": "px", "U-Net (ext)": "mm", "ResUNet (ext)": "mm",
+    }  # fmt: skip
+    assert "U-Net (ext): 3 test cases of 3 patients" in short
+    assert "U-Net (run): 4 test cases of 4 patients" in short
 
 
 def test_hostile_texts_stay_texts(write_run: WriteRun, tmp_path: Path) -> None:
