@@ -26,10 +26,13 @@ def shard(
 ) -> None:
     """Turn folders of films and masks into shards. Without --data draws phantoms."""
     settings = settings_of(context)
-    from jobs.screen import heading, say
+    from jobs.screen import heading, log_as, say
     from jobs.session import session
+    from jobs.shard import check
     from jobs.shard import shard as job
 
+    log_as(settings.compute.log_format)
+    check(data or [], settings.data)  # before Ray's start, which takes seconds
     with session(settings.compute):
         heading("shard", out)
         info = job(data or [], storage.absolute(out), settings.data)

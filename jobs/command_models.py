@@ -42,18 +42,30 @@ def evaluate(
     settings = settings_of(context)
     given = names_given(context)
     from jobs import evaluate as job
-    from jobs.evaluate_masks import evaluate_masks
-    from jobs.screen import heading
+    from jobs import evaluate_masks as masks_job
+    from jobs.screen import heading, log_as
     from jobs.session import session
+    from jobs.shard import check
 
+    log_as(settings.compute.log_format)
     target = storage.absolute(out)
     models = [storage.absolute(path) for path in model or ()]
     if "evaluate.min_area_fraction" in given:
         job.check_finish(models, settings.evaluate)
+    # Before Ray's start, which takes seconds.
+    if shards:
+        job.fitting_info(models, storage.absolute(shards), split)
+    else:
+        job.refuse_doubles(models)
+        check(data or [], settings.data)
+    if masks:
+        masks_job.check(storage.absolute(masks), target)
     with session(settings.compute):
         heading("evaluate", out)
         if masks:
-            evaluate_masks(storage.absolute(masks), data or [], target, split=split)
+            masks_job.evaluate_masks(
+                storage.absolute(masks), data or [], target, split=split, settings=settings.data
+            )
         elif data:
             job.evaluate_data(models, data, target, split=split, settings=settings)
         else:
@@ -80,7 +92,8 @@ def report(
     from jobs.screen import log_as, say
 
     log_as(settings.compute.log_format)
-    folders = [storage.absolute(run) for run in runs]
+    # A folder given twice would double its trainings, which then have no spread.
+    folders = list(dict.fromkeys(storage.absolute(run) for run in runs))
     target = storage.absolute(out) if out else storage.join(folders[0], "report")
     say(job(folders, target, settings.report))
 

@@ -25,6 +25,7 @@ from jobs.options import (
     settings_of,
 )
 from lungseg import storage
+from lungseg.errors import UserError
 from lungseg.resolve import value_of
 
 
@@ -41,6 +42,7 @@ def run(
     search: Annotated[
         bool, typer.Option("--search", help="First search good settings for each architecture.")
     ] = False,
+    train_precision: Precision = None,
     compute_workers: Workers = None,
     compute_cpus_per_worker: CpusPerWorker = None,
     compute_gpus_per_worker: GpusPerWorker = None,
@@ -80,13 +82,15 @@ def tune(
     assignments: Assignments = None,
 ) -> None:
     """Search good settings of one architecture; goes on where it was cut short."""
+    _see_one(models)
     settings = settings_of(context)
-    from jobs.screen import heading
+    from jobs.fitting import check
+    from jobs.screen import heading, log_as
     from jobs.session import session
-    from jobs.train import fitting_info
     from jobs.tune import tune as job
 
-    fitting_info(storage.absolute(shards), settings)  # before Ray's start, which takes seconds
+    log_as(settings.compute.log_format)
+    check(storage.absolute(shards), settings)  # before Ray's start, which takes seconds
     with session(settings.compute, state_api=settings.compute.workers != (1, 1)):
         heading("tune", out)
         job(models, storage.absolute(shards), storage.absolute(out), settings)
@@ -120,18 +124,20 @@ def train(
     assignments: Assignments = None,
 ) -> None:
     """Train one network on shards; the same command goes on with a training cut short."""
-    from jobs.screen import heading, say
+    _see_one(models)
+    from jobs.screen import heading, log_as, say
     from lungseg.search import space, trials
 
     searched = storage.join(storage.absolute(search), models) if search else ""
     found = trials.read_best(searched) if searched else {}
     settings = settings_of(context, found)
+    from jobs.fitting import check
     from jobs.session import session
-    from jobs.train import fitting_info
     from jobs.train import train as job
     from jobs.train_worker import Training
 
-    fitting_info(storage.absolute(shards), settings)  # before Ray's start, which takes seconds
+    log_as(settings.compute.log_format)
+    check(storage.absolute(shards), settings, fold)  # before Ray's start, which takes seconds
     with session(settings.compute):
         heading("train", out)
         if found:
@@ -139,3 +145,9 @@ def train(
             say(f"         searched in {search}: {space.named(taken)}")
         where = (storage.absolute(shards), storage.absolute(out))
         job(Training(models, *where, seed, fold, searched), settings)
+
+
+def _see_one(models: str) -> None:
+    """Refuse a list of architectures, which the setting `models` takes and a training does not."""
+    if "," in models:
+        raise UserError(f"--model takes one architecture, not {models}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from jobs.evaluate_masks import cases_of_split
 from jobs.failures import last_line, storage_line
 from jobs.score_table import announce, mark_of, write_scores
 from jobs.screen import progress, say
@@ -68,14 +69,35 @@ def evaluate(
         Paths of the tables, in the order of the models.
 
     Raises:
-        UserError: a model or the shards are not there, their sizes differ, or the split is empty.
+        UserError: see `fitting_info`; or a table is of a folder of masks.
         WorkError: the work failed.
     """
-    info = shards.read_info(shards_path)
-    _refuse_doubles(models)
+    info = fitting_info(models, shards_path, split)
     return [
         _evaluate_one(model, shards_path, info, out, split, settings, precision) for model in models
     ]
+
+
+def fitting_info(models: Sequence[str], shards_path: str, split: str) -> dict[str, Any]:
+    """`dataset.json` of shards that models can be scored on; needs no Ray.
+
+    Raises:
+        UserError: a model is not there or is named twice, the shards are not there, their size or
+            CLAHE is another, or the split is empty.
+    """
+    refuse_doubles(models)
+    info = shards.read_info(shards_path)
+    for model in models:
+        own = read_info(model)
+        if own["size"] != info["size"]:
+            raise UserError(
+                f"the model {model} takes {own['size']} px, the shards are of {info['size']} px: "
+                f"write shards with --size {own['size']}"
+            )
+        shards.check_clahe(info, clahe_of(own))
+    if not _count(info, split):
+        raise UserError(f"{shards_path} has no {split} cases: take another --split")
+    return info
 
 
 def evaluate_data(
@@ -92,8 +114,14 @@ def evaluate_data(
 
     Returns:
         Paths of the tables, in the order of the models.
+
+    Raises:
+        UserError: also where no case has the split_hint "test" that is asked for.
     """
-    _refuse_doubles(models)
+    refuse_doubles(models)
+    if split == "test":
+        # Where no hint tells the test, the shards' one is drawn.
+        cases_of_split(paths, split, settings.data)
     tables = []
     for model in models:
         info = read_info(model)
@@ -134,8 +162,12 @@ def check_finish(models: Sequence[str], settings: EvaluateSettings) -> None:
             )
 
 
-def _refuse_doubles(models: Sequence[str]) -> None:
-    """Two models of one architecture, fold and seed would write the same table."""
+def refuse_doubles(models: Sequence[str]) -> None:
+    """Refuse two models of one architecture, fold and seed, which would write the same table.
+
+    Raises:
+        UserError: there are two, or one is not there.
+    """
     names: dict[tuple[str, int, int], str] = {}
     for model in models:
         info = read_info(model)
@@ -158,26 +190,17 @@ def _evaluate_one(
     precision: Precision,
 ) -> str:
     segmenter = read_info(model)
-    if segmenter["size"] != info["size"]:
-        raise UserError(
-            f"the model {model} takes {segmenter['size']} px, the shards are of {info['size']} px: "
-            f"write shards with --size {segmenter['size']}"
-        )
-    shards.check_clahe(info, clahe_of(segmenter))
-    cases = _count(info, split)
-    if not cases:
-        raise UserError(f"{shards_path} has no {split} cases: take another --split")
     training = segmenter["training"]
     name = segmenter["architecture"]
     label = f"{name} fold {training['fold']} seed {training['seed']}"
     target = storage.join(out, name, f"fold-{training['fold']}_seed-{training['seed']}.parquet")
     mark = fingerprint(settings, precision, split, info["fingerprint"], segmenter["sha256"])
-    if storage.exists(target) and mark_of(target) == mark:
+    if mark_of(target) == mark:
         say(f"         {label}: scored before")
         return target
     # Told now, in one line, and not by an actor.
     read_weights(model, segmenter)
-    frame = _score(model, shards_path, split, cases, settings, precision, label)
+    frame = _score(model, shards_path, split, _count(info, split), settings, precision, label)
     frame = frame.assign(model=name, fold=training["fold"], seed=training["seed"])
     write_scores(target, frame.sort_values("case_id", ignore_index=True), mark)
     announce(label, frame)

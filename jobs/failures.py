@@ -38,7 +38,7 @@ def storage_line(error: BaseException) -> str:
             f"cannot use {where} ({reason}): check that the bucket exists, and that the "
             "credentials in the environment of every machine may read and write there"
         )
-    return f"cannot write {where}: {reason}" if number in storage.UNWRITABLE else ""
+    return f"cannot use {where}: {reason}" if number in storage.UNWRITABLE else ""
 
 
 def explain(error: BaseException, where: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from jobs.failures import explain
+from jobs.fitting import finished
 from jobs.placement import Placement, place
 from jobs.screen import say
 from jobs.side_by_side import side_by_side
-from jobs.train import finished, train
+from jobs.train import train
 from jobs.train_worker import Training
 from lungseg import runfolder, shards
 from lungseg.errors import UserError, WorkError

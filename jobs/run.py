@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from jobs.evaluate import evaluate
+from jobs.fitting import check_mlflow
 from jobs.grid import grid, train_all
 from jobs.report import report
 from jobs.screen import heading, log_as, name_run, say
 from jobs.session import resources, session
-from jobs.shard import shard
+from jobs.shard import check, shard
 from lungseg import runfolder, storage
 from lungseg.errors import UserError, WorkError
 from lungseg.resolve import with_values
@@ -45,18 +47,22 @@ def run(
     started = time.perf_counter()
     if searched is not None:
         settings = _narrowed(settings, searched)
-        # Before the folder is bound to it: a mended request must not be refused as another one.
         space.check(settings)
+    # All before the folder is bound to it: a mended request must not be refused as another one.
+    check(paths, settings.data)
+    check_mlflow(settings)
     data = [storage.absolute(path) for path in paths]
     new = runfolder.claim(out, settings, data, searched)
     shards = storage.join(out, "shards")
-    with session(settings.compute, state_api=bool(searched) and settings.compute.workers != (1, 1)):
-        heading("shard", shards)
+    with ExitStack() as stack:
         try:
+            state_api = bool(searched) and settings.compute.workers != (1, 1)
+            stack.enter_context(session(settings.compute, state_api=state_api))
+            heading("shard", shards)
             with timed(out, "shard"):
                 info = shard(paths, shards, settings.data)
         except UserError:
-            # Mended data must not be refused as another configuration.
+            # Mended data or another cluster must not be refused as another configuration.
             if new:
                 runfolder.release(out)
             raise

@@ -32,6 +32,20 @@ _REJECTED_COLUMNS = ("case_id", "source", "path", "reason")
 _MIXING_SEED = 0
 
 
+def check(paths: Sequence[str], settings: DataSettings) -> None:
+    """See that there is a data set at each path; needs no Ray, whose start takes seconds.
+
+    Raises:
+        UserError: there is none.
+    """
+    datasets.check([storage.absolute(path) for path in paths], layout_of(settings))
+
+
+def layout_of(settings: DataSettings) -> str | None:
+    """The layout that all data sets have; None where each is to be recognised."""
+    return None if settings.layout == "auto" else settings.layout
+
+
 def shard(paths: Sequence[str], out: str, settings: DataSettings) -> dict[str, Any]:
     """Write the shards of the data sets at `paths`, or of phantoms where there are none.
 
@@ -90,8 +104,7 @@ def _list_cases(
     if not paths:
         say(f"         no --data given: drawing {settings.phantoms} synthetic chest phantoms")
         return [{"phantom": index} for index in range(settings.phantoms)], []
-    layout = None if settings.layout == "auto" else settings.layout
-    found = datasets.find_cases([storage.absolute(path) for path in paths], layout)
+    found = datasets.find_cases([storage.absolute(path) for path in paths], layout_of(settings))
     items = [asdict(case) for case in sorted(found.cases, key=lambda case: case.case_id)]
     random.Random(_MIXING_SEED).shuffle(items)
     for place in found.sets:

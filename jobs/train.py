@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from jobs.failures import explain
+from jobs.fitting import INFO, PLAN, check, finished, plan_of
 from jobs.follow import Follow
 from jobs.placement import Placement, place
 from jobs.screen import say
@@ -28,10 +28,7 @@ from lungseg.errors import UserError, WorkError
 from lungseg.search import trials
 from lungseg.settings import Settings
 from lungseg.training import checkpoint
-from lungseg.training.plan import difference, make_plan
 
-_PLAN = "plan.json"
-_INFO = "segmenter.json"
 _CACHED_SHARE = 0.3
 """Training films stay in Ray's object store where they take at most this part of it."""
 
@@ -53,16 +50,14 @@ def train(
         UserError: the shards do not fit, the cluster is too small, or `out` holds another training.
         WorkError: the training failed; its checkpoints stay.
     """
-    if settings.train.mlflow and importlib.util.find_spec("mlflow") is None:
-        raise UserError("the setting train.mlflow needs MLflow: pip install 'lungseg[mlflow]'")
-    info = fitting_info(training.shards, settings)
+    info = check(training.shards, settings, training.fold)
     done = finished(training, settings, info)
     plan = plan_of(training, settings, info["fingerprint"])
     if done:
         _write_card(training, done, plan, info)
         say(f"         {training.name}: done before, val Dice {done['scores']['val_dice']:.4f}")
         return done
-    storage.write_text(storage.join(training.out, _PLAN), json.dumps(plan, indent=2))
+    storage.write_text(storage.join(training.out, PLAN), json.dumps(plan, indent=2))
     own = checkpoint.newest_complete(storage.join(training.out, CHECKPOINTS))
     begin_from = (not own and _in_search(training, plan)) or ""
     if begin_from:
@@ -75,7 +70,7 @@ def train(
             run_trainer, settings=settings, info=info, placement=placement, begin_from=begin_from
         )
         side_by_side(work, [training], 1)
-    model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, _INFO)))
+    model: dict[str, Any] = json.loads(storage.read_text(storage.join(training.out, INFO)))
     _write_card(training, model, plan, info)
     return model
 
@@ -94,62 +89,6 @@ def _write_card(
         from lungseg.report.folder_card import write_card
 
         write_card(training.out, model, plan, info)
-
-
-def fitting_info(shards_path: str, settings: Settings) -> dict[str, Any]:
-    """`dataset.json` of shards.
-
-    Raises:
-        UserError: they are not what these settings train on.
-    """
-    info = shards.read_info(shards_path)
-    if info["size"] != settings.data.size:
-        raise UserError(
-            f"the shards in {shards_path} are of {info['size']} px, the network is of "
-            f"{settings.data.size} px: give --set data.size={info['size']}, or write other shards"
-        )
-    shards.check_clahe(info, settings.data.clahe)
-    return info
-
-
-def finished(training: Training, settings: Settings, info: dict[str, Any]) -> dict[str, Any] | None:
-    """`segmenter.json` of this very training if it is done.
-
-    Raises:
-        UserError: the folder holds a training with other settings or data.
-    """
-    path = storage.join(training.out, _PLAN)
-    if not storage.exists(path):
-        return None
-    before = json.loads(storage.read_text(path))
-    now = plan_of(training, settings, info["fingerprint"])
-    if before["fingerprint"] != now["fingerprint"]:
-        raise UserError(
-            f"{training.out} holds a training of another configuration "
-            f"({difference(before, now)}): choose another folder, or delete it"
-        )
-    path = storage.join(training.out, _INFO)
-    if not storage.exists(path):
-        return None
-    model: dict[str, Any] = json.loads(storage.read_text(path))
-    own, wanted = model["min_area_fraction"], settings.evaluate.min_area_fraction
-    if own != wanted:
-        raise UserError(
-            f"{training.out} holds a model of evaluate.min_area_fraction={own:g}, not {wanted:g}: "
-            "choose another folder, or delete it"
-        )
-    return model
-
-
-def plan_of(training: Training, settings: Settings, data_fingerprint: str) -> dict[str, Any]:
-    """What defines a training (see `lungseg.training.plan`)."""
-    return make_plan(
-        settings,
-        training.architecture,
-        seed=training.seed,
-        fold=training.fold,
-        data_fingerprint=data_fingerprint,
-    )
 
 
 def run_trainer(

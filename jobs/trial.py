@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jobs.fitting import plan_of
 from jobs.placement import Placement
-from jobs.train import plan_of, run_trainer
+from jobs.train import run_trainer
 from jobs.train_worker import CHECKPOINTS, WorkerConfig, config_from_dict, feed, fit_and_record
 from lungseg import shards, storage
 from lungseg.errors import WorkError

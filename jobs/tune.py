@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs.fitting import fitting_info
 from jobs.follow_trials import FollowTrials
 from jobs.placement import place
 from jobs.screen import say
 from jobs.session import silence
 from jobs.side_by_side import side_by_side
-from jobs.train import fitting_info, read_cases, worker_config
+from jobs.train import read_cases, worker_config
 from jobs.train_worker import CHECKPOINTS, Training, config_to_dict
 from jobs.trial import METRIC, run_trial
 from lungseg import storage

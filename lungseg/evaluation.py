@@ -10,7 +10,7 @@ import numpy as np
 
 from lungseg import images, masks, rle, shards
 from lungseg.case import Case
-from lungseg.errors import UserError
+from lungseg.errors import RejectedCase, UserError
 from lungseg.letterbox import Geometry
 from lungseg.network_input import clahe_of
 from lungseg.scores import overlap, score_case
@@ -122,10 +122,15 @@ def score_file(case: Case, path: str) -> dict[str, Any]:
     Raises:
         RejectedCase: film, reference or mask cannot be used.
     """
-    radiograph = images.read(case.image)
-    height, width = radiograph.pixels.shape
-    reference = masks.read_mask(case, height, width)
-    mask = masks.read_mask_file(path, height, width)
+    try:
+        radiograph = images.read(case.image)
+        height, width = radiograph.pixels.shape
+        reference = masks.read_mask(case, height, width)
+        mask = masks.read_mask_file(path, height, width)
+    except OSError as error:
+        raise RejectedCase(f"the film cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise RejectedCase("needs more memory than there is") from error
     spacing = case.spacing_mm or radiograph.spacing_mm
     row_mm, column_mm = spacing or (math.nan, math.nan)
     facts = {name: getattr(case, name, "") for name in _FACTS} | {

@@ -85,7 +85,7 @@ def note_found(run: str, found: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def release(run: str) -> None:
-    """Take the marks away from a new run whose data turned out to be unusable."""
+    """Take the marks away from a new run whose data or cluster turned out to be unusable."""
     for name in (CONFIG, STATE):
         storage.delete(storage.join(run, name))
 

@@ -20,8 +20,14 @@ import fsspec
 
 from lungseg.errors import UserError
 
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Numbers of the errors of a storage that is full, read-only or somebody else's."""
+UNWRITABLE = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM),
+        *(errno.EEXIST, errno.ENOTDIR),
+    }
+)
+"""Numbers of the errors of a storage that is full, read-only or somebody else's, or that has a file
+where a folder is to be."""
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.:-]*://")
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")

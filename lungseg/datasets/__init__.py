@@ -46,7 +46,20 @@ _SPEAK_FOR_ALL = ("chexmask", "manifest")
 _DEPTH = 4
 _MOST_FOLDERS = 100
 
-__all__ = ["LAYOUTS", "Found", "find_cases"]
+__all__ = ["LAYOUTS", "Found", "check", "find_cases"]
+
+
+def check(paths: Sequence[str], layout: str | None = None) -> None:
+    """See that there is a data set at each path, without looking for its films.
+
+    Args:
+        paths: folders, or CSV or Parquet lists.
+        layout: one of `LAYOUTS`; None to recognise it.
+
+    Raises:
+        UserError: a path is missing, or is of no known layout, or there is no such layout.
+    """
+    _places(paths, layout)
 
 
 def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
@@ -63,9 +76,13 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     Raises:
         UserError: a path is missing, is of no known layout, or there is no case at all.
     """
-    if layout is not None and layout not in LAYOUTS:
-        raise UserError(f"unknown layout {layout!r}, allowed are {', '.join(LAYOUTS)}")
-    founds = _find(paths, layout)
+    places, images = _places(paths, layout)
+    founds = [
+        (chexmask.find(path, images) if name == "chexmask" else LAYOUTS[name].find(path)).at(
+            path, name
+        )
+        for path, name in places
+    ]
     cases, doubles = _unique(case for found in founds for case in found.cases)
     unmatched = [entry for found in founds for entry in found.unmatched] + doubles
     if not cases:
@@ -75,7 +92,10 @@ def find_cases(paths: Sequence[str], layout: str | None = None) -> Found:
     return Found(tuple(cases), tuple(unmatched), sets)
 
 
-def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
+def _places(paths: Sequence[str], layout: str | None) -> tuple[list[tuple[str, str]], list[str]]:
+    """(path, layout) of each data set, and the folders that only hold images of CheXmask."""
+    if layout is not None and layout not in LAYOUTS:
+        raise UserError(f"unknown layout {layout!r}, allowed are {', '.join(LAYOUTS)}")
     chosen: list[tuple[str, str]] = []
     images: list[str] = []
     for path in paths:
@@ -93,12 +113,7 @@ def _find(paths: Sequence[str], layout: str | None) -> list[Found]:
             f"{images[0]} holds no data set of a known layout: it needs images/ and masks/ with "
             f"the same names, a manifest.csv, or one of the layouts {', '.join(LAYOUTS)}"
         )
-    return [
-        (chexmask.find(path, images) if name == "chexmask" else LAYOUTS[name].find(path)).at(
-            path, name
-        )
-        for path, name in chosen
-    ]
+    return chosen, images
 
 
 def _recognise(path: str, depth: int) -> list[tuple[str, str]]:

@@ -93,7 +93,7 @@ def test_a_bucket_that_cannot_be_used_is_one_line(
     ("where", "told"),
     [
         ("s3://lungs/run/a", "cannot use s3://lungs/run/a (Access Denied): check that the bucket"),
-        ("/shared/run/a", "cannot write /shared/run/a: Access Denied"),
+        ("/shared/run/a", "cannot use /shared/run/a: Access Denied"),
     ],
 )
 def test_a_storage_that_only_a_task_cannot_use_is_told_too(where: str, told: str) -> None:

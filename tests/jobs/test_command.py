@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from jobs import command, options
+import jobs.run
+import jobs.session
+from jobs import command, options, screen
 from jobs.command import _status
+from lungseg.settings import Settings
 
 SMALL = ["--set", "data.size=32", "--set", "data.phantoms=20", "--set", "data.phantom_size=64"]
 NETWORK = ["--set", "network.widths=[4,8,16]", "--set", "train.batch_size=4"]
@@ -78,6 +83,122 @@ def test_an_interrupt_is_one_line(
     monkeypatch.setattr(options, "resolve", interrupted)
     assert _status(["shard", "--out", "nowhere"]) == 130
     assert capsys.readouterr().err == "lungseg: stopped; the same command goes on from here\n"
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's start fails the test."""
+
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("Ray is started")
+
+    monkeypatch.setattr(jobs.session, "session", start)
+    monkeypatch.setattr(jobs.run, "session", start)
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, str]:
+    """Shards of 32 px, models of 32 and 64 px, data and masks, as far as a check reads them."""
+    counts = {"train": 4, "val": 2, "test": 0}
+    shards = {"format": 2, "size": 32, "settings": {"clahe": 0.0}, "counts": counts}
+    shards |= {"folds": 1, "fold_counts": [2]}
+    model = {"format": 1, "architecture": "unet", "arguments": {}, "threshold": 0.5, "size": 32}
+    model |= {"min_area_fraction": 0.0, "sha256": "", "training": {"fold": 0, "seed": 0}}
+    files = {"SHARDS/dataset.json": shards, "MODEL/segmenter.json": model}
+    files |= {"LARGE/segmenter.json": model | {"size": 64}, "FILE": {}}
+    files |= {"DATA/images/a.png": {}, "DATA/masks/a.png": {}}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(content))
+    names = ("SHARDS", "MODEL", "LARGE", "DATA", "FILE", "NOWHERE")
+    return {name: str(tmp_path / name) for name in names}
+
+
+TRAIN = ["--shards", "SHARDS", "--set", "data.size=32", "--set", "network.widths=[4,8]"]
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["run", "--data", "NOWHERE"], "NOWHERE is not there"),
+        (["run", "--set", "train.mlflow=http://localhost:5000"], "train.mlflow needs MLflow"),
+        (["shard", "--data", "NOWHERE"], "NOWHERE is not there"),
+        (["shard", "--data", "DATA", "--layout", "pear"], "unknown layout 'pear'"),
+        (["train", "--model", "unet,resunet", *TRAIN], "one architecture, not unet,resunet"),
+        (["tune", "--model", "unet,resunet", *TRAIN], "one architecture, not unet,resunet"),
+        (["train", "--model", "unet", *TRAIN, "--fold", "1"], "no fold 1"),
+        (
+            ["tune", "--model", "unet", *TRAIN, "--set", "train.mlflow=http://localhost:5000"],
+            "train.mlflow needs MLflow",
+        ),
+        (["evaluate", "--model", "NOWHERE", "--shards", "SHARDS"], "no trained model"),
+        (["evaluate", "--model", "MODEL", "--shards", "NOWHERE"], "no complete shards"),
+        (["evaluate", "--model", "LARGE", "--shards", "SHARDS"], "write shards with --size 64"),
+        (["evaluate", "--model", "MODEL", "--shards", "SHARDS"], "has no test cases"),
+        (["evaluate", "--model", "MODEL", "--data", "NOWHERE"], "NOWHERE is not there"),
+        (["evaluate", "--masks", "NOWHERE", "--data", "DATA"], "NOWHERE is no folder"),
+        (["evaluate", "--masks", "FILE", "--data", "DATA"], "FILE is no folder"),
+    ],
+)
+@pytest.mark.usefixtures("no_ray")
+def test_wrong_requests_are_told_before_ray_starts(
+    words: list[str],
+    line: str,
+    places: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *_: None if name == "mlflow" else find(name)
+    )
+    out = tmp_path / "out"
+    request = [*(places.get(word, word) for word in words), "--out", str(out)]
+    assert line in refuse(capsys, *request)
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["shard", "--data", "NOWHERE"],
+        ["train", "--model", "unet", "--shards", "NOWHERE"],
+        ["tune", "--model", "unet", "--shards", "NOWHERE"],
+        ["evaluate", "--model", "NOWHERE", "--shards", "SHARDS"],
+    ],
+)
+def test_what_is_told_before_ray_starts_is_json_where_asked_for(
+    words: list[str],
+    places: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(screen, "_log", screen._Log())
+    request = [*(places.get(word, word) for word in words), "--out", str(tmp_path / "out")]
+    assert _status([*request, "--set", "compute.log_format=json"]) == 2
+    assert places["NOWHERE"] in json.loads(capsys.readouterr().err)["text"]
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_file_in_the_place_of_a_folder_is_one_line(
+    places: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for out, reason in ((places["FILE"], "File exists"), (f"{places['FILE']}/run", "Not a dir")):
+        assert _status(["run", "--out", out]) == 1
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith(f"lungseg: cannot use {out}: {reason}")
+
+
+def test_a_run_takes_a_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Settings] = []
+    monkeypatch.setattr(
+        jobs.run, "run", lambda data, out, settings, searched: taken.append(settings)
+    )
+    assert _status(["run", "--precision", "bfloat16"]) == 0
+    assert taken[0].train.precision == "bfloat16"
 
 
 @pytest.mark.usefixtures("cluster")

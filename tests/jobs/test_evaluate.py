@@ -78,6 +78,29 @@ def test_masks_of_another_tool(
     assert "2 cases have no usable mask" in capsys.readouterr().out
 
 
+def test_masks_or_films_that_cannot_be_used(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved, peer = tmp_path / "data", tmp_path / "peer"
+    shutil.copytree(data, moved)
+    peer.mkdir()
+    names = sorted(path.name for path in (moved / "masks").iterdir())
+    (moved / "images" / names[0]).unlink()
+    shutil.copy(moved / "masks" / names[0], peer)
+    for name in names[1:]:
+        cv2.imwrite(str(peer / name), np.full((40, 40), 255, np.uint8))
+    out = tmp_path / "scores"
+    request = ["evaluate", "--masks", str(peer), "--data", str(moved), "--out", str(out)]
+    assert _status(request) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("lungseg: none of the 6 masks can be used: the ")
+    assert line.endswith(f"(all in {out}/peer/rejected.csv)")
+    reasons = pd.read_csv(out / "peer" / "rejected.csv")["reason"]
+    assert len(reasons) == CASES
+    assert reasons[0] == "the film cannot be read: No such file or directory"
+    assert reasons[1:].str.startswith("the mask is 40×40 pixels").all()
+
+
 def test_a_report_of_scores_follows_them(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +128,12 @@ def test_a_report_of_scores_follows_them(
         (["--model", "m", "--data", "d", "--split", "val"], "take test, all"),
         (["--model", "MODEL", "--model", "MODEL", "--data", "d"], "are both unet fold 0 seed 0"),
         (["--masks", "EMPTY", "--data", "DATA"], "holds no mask for any of the 6 cases"),
+        (["--masks", "EMPTY", "--data", "DATA", "--split", "test"], "has split_hint=test: take"),
+        (["--model", "MODEL", "--data", "DATA", "--split", "test"], "has split_hint=test: take"),
+        (
+            ["--masks", "EMPTY", "--data", "DATA", "--set", "data.layout=jsrt"],
+            "holds no All247images",
+        ),
         (["--model", "MODEL", "--shards", "SHARDS", "--split", "val"], "has no val cases"),
         (["--model", "HALF", "--shards", "SHARDS"], "has no model.weights.h5: copy it again"),
         (

@@ -197,7 +197,7 @@ def test_wrong_requests_get_one_line(
         ({"--images": str(tmp_path / "list.csv")}, 2, "needs a column image or path"),
         ({"--out": str(tmp_path / "file")}, 2, "cannot become one"),
         ({"--actors": "two"}, 2, "actors"),
-        ({"--out": "/sys/out"}, 1, "cannot write /sys/out: "),
+        ({"--out": "/sys/out"}, 1, "cannot use /sys/out: "),
         # What only a network process can tell.
         ({"--model": str(tmp_path / "odd"), "--out": f"{out}-odd"}, 1, "multiples of 2, not 65 px"),
     ):

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import jobs.run
 from jobs.run import run
 from lungseg.errors import UserError
 from lungseg.resolve import resolve
@@ -139,6 +140,19 @@ def test_a_run_on_missing_data_can_be_mended(tmp_path: Path) -> None:
     assert not (folder / "config.yaml").exists()
     with pytest.raises(UserError, match="is not there"):
         run([str(tmp_path / "missing too")], str(folder), settings())
+
+
+def test_a_run_at_a_wrong_address_can_be_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise UserError("no Ray cluster answers")
+
+    monkeypatch.setattr(jobs.run, "session", refuse)
+    for epochs in (2, 3):
+        with pytest.raises(UserError, match="no Ray cluster answers"):
+            run([], str(tmp_path / "run"), settings(train__epochs=epochs))
+        assert not (tmp_path / "run" / "config.yaml").exists()
 
 
 def history(folder: Path) -> list[int]:

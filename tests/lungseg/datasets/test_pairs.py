@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lungseg import images
-from lungseg.datasets import find_cases
+from lungseg.datasets import check, find_cases
 from lungseg.errors import UserError
 from lungseg.masks import read_mask
 
@@ -175,10 +175,21 @@ def test_folders_without_cases(tree: Build, film: Build, files: dict, reason: st
 
 def test_wrong_requests(tree: Build, film: Build, lung: Build) -> None:
     root = tree({"images/a.png": film(1), "masks/a.png": lung("left")})
-    with pytest.raises(UserError, match="is not there"):
-        find_cases([f"{root}/elsewhere"])
-    with pytest.raises(UserError, match="unknown layout 'pear', allowed are chexmask, manifest"):
-        find_cases([root], "pear")
+    for function in (check, find_cases):
+        with pytest.raises(UserError, match="is not there"):
+            function([root, f"{root}/elsewhere"])
+        with pytest.raises(UserError, match="unknown layout 'pear', allowed are chexmask, man"):
+            function([root], "pear")
+        with pytest.raises(UserError, match="holds no data set of a known layout"):
+            function([f"{root}/images"])
     with pytest.raises(UserError, match="holds no All247images"):
         find_cases([root], "jsrt")
     assert find_cases([root], "pairs").layouts == ("pairs",)
+
+
+def test_a_check_looks_for_no_film(tree: Build) -> None:
+    root = tree({"images/a.txt": "x", "masks/a.txt": "x"})
+    check([root])
+    check([])
+    with pytest.raises(UserError, match="no images in"):
+        find_cases([root])
