@@ -3,8 +3,9 @@
 Freezing lets TensorFlow join bias and ReLU to the convolutions and lay weights out once. It runs in
 a session of its own, whose options and threads touch nothing else in the process.
 
-On the CPU a batch is cut into slices of a few films, as many at a time as there are threads: their
-layers stay in the caches, and no core waits for another at the end of each layer.
+On the CPU the films of a batch go through it one by one, as many at a time as there are threads:
+their layers stay in the caches, no core waits for another at the end of each layer, and every film
+meets the same arithmetic (libraries choose a convolution's by the shape of the batch).
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 Predict = Callable[[np.ndarray], np.ndarray]
-
-_SLICE = 2
 
 
 def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
@@ -60,16 +59,16 @@ def freeze(model: keras.Model, *, onednn_bfloat16: bool) -> Predict:
     run: Predict = session.make_callable(output, feed_list=[inputs])
     if tf.config.list_physical_devices("GPU"):
         return run
-    return _in_slices(run, threads or len(os.sched_getaffinity(0)))
+    return _one_by_one(run, threads or len(os.sched_getaffinity(0)))
 
 
-def _in_slices(run: Predict, threads: int) -> Predict:
+def _one_by_one(run: Predict, threads: int) -> Predict:
     pool = ThreadPoolExecutor(threads)
 
     def predict(images: np.ndarray) -> np.ndarray:
-        if len(images) <= _SLICE:
+        if len(images) <= 1:
             return run(images)
-        slices = [images[start : start + _SLICE] for start in range(0, len(images), _SLICE)]
-        return np.concatenate(list(pool.map(run, slices)))
+        films = [images[index : index + 1] for index in range(len(images))]
+        return np.concatenate(list(pool.map(run, films)))
 
     return predict
