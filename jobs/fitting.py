@@ -9,6 +9,7 @@ from typing import Any
 from jobs.train_worker import Training
 from lungseg import shards, storage
 from lungseg.errors import UserError
+from lungseg.folds import fold_counts
 from lungseg.settings import Settings
 from lungseg.training.plan import difference, make_plan
 
@@ -25,7 +26,7 @@ def check(shards_path: str, settings: Settings, fold: int = 0) -> dict[str, Any]
     """
     check_mlflow(settings)
     info = fitting_info(shards_path, settings)
-    shards.fold_counts(info, fold)
+    fold_counts(info, fold)
     return info
 
 

@@ -25,6 +25,7 @@ from jobs.train_worker import (
 )
 from lungseg import shards, storage
 from lungseg.errors import UserError, WorkError
+from lungseg.folds import fold_counts, fold_part
 from lungseg.search import trials
 from lungseg.settings import Settings
 from lungseg.training import checkpoint
@@ -163,7 +164,7 @@ def worker_config(
     Raises:
         UserError: there are fewer training cases than workers.
     """
-    cases = shards.fold_counts(info, training.fold)
+    cases = fold_counts(info, training.fold)
     if cases["train"] < placement.workers[1]:
         raise UserError(
             f"{cases['train']} training cases cannot feed {placement.workers[1]} workers: take "
@@ -211,7 +212,7 @@ def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     import ray.data
     from ray.data.expressions import col
 
-    split, folds = shards.fold_part(info, part, training.fold)
+    split, folds = fold_part(info, part, training.fold)
     data = ray.data.read_parquet(shards.files(training.shards, split))
     if info["folds"] > 1:
         data = data.filter(expr=col("fold").is_in(list(folds)))
@@ -220,7 +221,7 @@ def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     )
     # Files are read side by side: without it, cases come in another order each time.
     data.context.execution_options.preserve_order = True
-    cases = shards.fold_counts(info, training.fold)[part]
+    cases = fold_counts(info, training.fold)[part]
     size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
     return data.materialize() if small else data

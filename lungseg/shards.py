@@ -1,8 +1,8 @@
 """Shards: Parquet files of preprocessed cases, `SHARDS/{train,val,test}/*.parquet`.
 
 With one fold, `val` validates. With K > 1 there is no `val`: the cases in `train` carry the fold
-0…K-1 that validates on them in the column `fold` (-1 in the test), and `fold_part` tells which ones
-a training reads.
+0…K-1 that validates on them in the column `fold` (-1 in the test), and `lungseg.folds` tells which
+ones a training reads.
 
 Film and mask are uint8 tensors of the network's size, whose bytes stand in a column of fixed
 length: Parquet knows no bytes but as 32-bit numbers in lists, which take five times as long to
@@ -154,41 +154,6 @@ def files(shards: str, split: str) -> list[str]:
     return storage.list_files(storage.join(shards, split), ".parquet")
 
 
-def fold_part(info: Mapping[str, Any], part: str, fold: int) -> tuple[str, tuple[int, ...]]:
-    """Where the cases lie that the training of a fold trains or validates on.
-
-    Args:
-        info: content of `dataset.json`.
-        part: "train" or "val".
-        fold: 0…K-1.
-
-    Returns:
-        The split whose files hold them, and the values of the column `fold` that they have there.
-
-    Raises:
-        UserError: the shards have no such fold.
-    """
-    folds = _check_fold(info, fold)
-    if folds == 1:
-        return part, (0,)
-    return "train", tuple(one for one in range(folds) if (one == fold) == (part == "val"))
-
-
-def fold_counts(info: Mapping[str, Any], fold: int) -> dict[str, int]:
-    """How many cases the training of a fold trains ("train") and validates ("val") on.
-
-    Args:
-        info: content of `dataset.json`.
-        fold: 0…K-1.
-
-    Raises:
-        UserError: the shards have no such fold.
-    """
-    _check_fold(info, fold)
-    val = int(info["fold_counts"][fold])
-    return {"train": info["counts"]["train"] + info["counts"]["val"] - val, "val": val}
-
-
 def check_clahe(info: Mapping[str, Any], clahe: float) -> None:
     """Refuse shards whose films were equalised otherwise than a network's.
 
@@ -205,16 +170,6 @@ def check_clahe(info: Mapping[str, Any], clahe: float) -> None:
             f"the shards were written with data.clahe {theirs:g}, the network takes {clahe:g}: "
             f"give --set data.clahe={theirs:g} to train, or write shards with {clahe:g}"
         )
-
-
-def _check_fold(info: Mapping[str, Any], fold: int) -> int:
-    folds = int(info["folds"])
-    if not 0 <= fold < folds:
-        raise UserError(
-            f"the shards have the folds 0 to {folds - 1}, no fold {fold}: write others with "
-            "lungseg shard --folds K"
-        )
-    return folds
 
 
 def read_table(shards: str, split: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -241,10 +196,20 @@ def read_table(shards: str, split: str, columns: Sequence[str] | None = None) ->
     if split not in (*SPLITS, "all"):
         raise UserError(f"there is no split {split!r}: take one of {', '.join(SPLITS)} or all")
     parts = SPLITS if split == "all" else (split,)
-    tables = [read_file(path, columns) for part in parts for path in files(shards, part)]
-    if not tables:
+    paths = [path for part in parts for path in files(shards, part)]
+    if not paths:
         raise UserError(f"the shards in {shards} have no {split} cases")
-    table = pa.concat_tables(tables)
+    return read_files(paths, columns)
+
+
+def read_files(paths: Sequence[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The cases of some shards, as `read_table` gives them.
+
+    Args:
+        paths: at least one shard.
+        columns: which ones; all by default.
+    """
+    table = pa.concat_tables([read_file(path, columns) for path in paths])
     tensors = [name for name in TENSORS if name in table.column_names]
     frame = table.drop_columns(tensors).to_pandas()
     for name in tensors:

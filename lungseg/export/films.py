@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lungseg import phantoms, rle, shards
 from lungseg.errors import UserError
@@ -71,34 +72,29 @@ def of_shards(path: str, split: str, count: int, info: Mapping[str, Any]) -> Fil
     shards.check_clahe(facts, clahe_of(info))
     if not facts["counts"][split]:
         raise UserError(f"the shards in {path} have no {split} cases")
-    rows = _first(path, split, count)
+    first = _first(path, split, count)
     geometries = [
-        Geometry(size=size, **{name: int(row[name]) for name in _GEOMETRY}) for row in rows
+        Geometry(size=size, **{name: int(row[name]) for name in _GEOMETRY})
+        for _, row in first.iterrows()
     ]
     return Films(
-        squares=np.stack([row["image"] for row in rows]),
+        squares=np.stack(list(first["image"])),
         geometries=geometries,
         references=[
-            rle.decode(row["reference_rle"], one.height, one.width)
-            for row, one in zip(rows, geometries, strict=True)
+            rle.decode(reference, one.height, one.width)
+            for reference, one in zip(first["reference_rle"], geometries, strict=True)
         ],
-        source=f"{len(rows)} {split} cases",
+        source=f"{len(first)} {split} cases",
     )
 
 
-def _first(path: str, split: str, count: int) -> list[dict[str, Any]]:
-    """Rows of the first cases; of a large set, the other films are not read."""
+def _first(path: str, split: str, count: int) -> pd.DataFrame:
+    """The first cases; of a large set, the other films are not read."""
     cases = [
         (case, file)
         for file in shards.files(path, split)
         for case in shards.read_file(file, ["case_id"])["case_id"].to_pylist()
     ]
-    wanted = sorted(cases)[:count]
-    rows = []
-    for file in sorted({file for _, file in wanted}):
-        table = shards.read_file(file, ["case_id", *_GEOMETRY, "reference_rle", "image"])
-        films = np.concatenate([part.to_numpy_ndarray() for part in table["image"].chunks])
-        facts = table.drop_columns(["image"]).to_pylist()
-        rows += [row | {"image": film} for row, film in zip(facts, films, strict=True)]
-    chosen = {case for case, _ in wanted}
-    return sorted((row for row in rows if row["case_id"] in chosen), key=lambda row: row["case_id"])
+    paths = sorted({file for _, file in sorted(cases)[:count]})
+    table = shards.read_files(paths, ["case_id", *_GEOMETRY, "reference_rle", "image"])
+    return table.head(count)

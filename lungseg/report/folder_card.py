@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lungseg import shards, storage
+from lungseg import storage
+from lungseg.folds import fold_counts
 from lungseg.model_folder import read_info
 from lungseg.report.card_page import card_page
 from lungseg.report.gather import gather
@@ -42,7 +43,7 @@ def write_card(
         "training_fingerprint": plan["fingerprint"],
         "made_with": info["training"].get("made_with", {}),
     }
-    counts = shards.fold_counts(dataset, plan["fold"]) | {"test": dataset["counts"]["test"]}
+    counts = fold_counts(dataset, plan["fold"]) | {"test": dataset["counts"]["test"]}
     data = {name: dataset[name] for name in _KNOWN_OF_DATA} | {"counts": counts}
     title = model_title(info["architecture"])
     _write(folder, model_card(title, info, data=data, reproduce=how))

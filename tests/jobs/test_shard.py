@@ -23,6 +23,7 @@ from jobs.shard_worker import Note
 from jobs.train import _conventions
 from lungseg import rle, shards
 from lungseg.errors import UserError
+from lungseg.folds import fold_counts, fold_part
 from lungseg.network_input import network_input
 from lungseg.resolve import resolve
 from lungseg.settings import DataSettings
@@ -342,9 +343,9 @@ def test_folds_replace_the_validation_part(pairs: Path, tmp_path: Path) -> None:
     assert len(table) == 10
     assert set(table["fold"][table["split"] == "test"]) == {TEST_FOLD}
     for fold in range(4):
-        counts = shards.fold_counts(info, fold)
+        counts = fold_counts(info, fold)
         for part in ("train", "val"):
-            split, folds = shards.fold_part(info, part, fold)
+            split, folds = fold_part(info, part, fold)
             here = table[(table["split"] == split) & table["fold"].isin(folds)]
             assert len(here) == counts[part]
     with pytest.raises(UserError, match="too few for 12 folds"):
