@@ -6,6 +6,7 @@ import pytest
 
 from lungseg.errors import UserError
 from lungseg.resolve import describe, resolve
+from lungseg.search import space
 from lungseg.settings import Settings, fingerprint, network_arguments
 
 
@@ -113,3 +114,10 @@ def test_an_ablation_is_a_matter_of_settings() -> None:
     assert network_arguments(last, "rngunet")["gates"] is True
     usual = network_arguments(resolve(), "rngunet")
     assert not {"attention", "gates"} & set(usual)
+
+
+def test_the_comparison_searches_the_usual_learning_rate_and_two_more() -> None:
+    settings = resolve(config=str(Path(__file__).parents[2] / "jobs" / "comparison.yaml"))
+    assert settings.models == ("unet", "resunet", "rngunet")
+    rates = [values["train.learning_rate"] for values in space.draw(settings)]
+    assert rates == [0.001, 0.0003, 0.003]
