@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import Any
@@ -67,8 +68,10 @@ class FollowTrials(Callback):
         if not trial.seconds and number in self._begun:
             # It ended before an epoch, or as a run of Ray Train that the search has ended.
             trial = replace(trial, seconds=time.time() - self._begun[number])
-        if trial.start_seconds is None and trial.first_step_at and number in self._begun:
-            trial = replace(trial, start_seconds=trial.first_step_at - self._begun[number])
+        start = (trial.first_step_at or 0.0) - self._begun.get(number, math.inf)
+        # Below 0 for a trial that goes on: it did its first step before the search was cut short.
+        if trial.start_seconds is None and start > 0:
+            trial = replace(trial, start_seconds=start)
         trials.write_trial(self._search, trial)
         if number in self._told:
             return

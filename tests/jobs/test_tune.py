@@ -143,6 +143,22 @@ def test_a_long_trial_is_told_of_now_and_then(
     ]
 
 
+@pytest.mark.parametrize(("later", "start"), [(5.0, 5.0), (-3600.0, None)])
+def test_only_the_begin_of_a_new_trial_is_timed(
+    later: float, start: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step of a trial that goes on was done in an earlier start of the search."""
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    follow = FollowTrials(str(tmp_path), resolve(), 1)
+    trial = SimpleNamespace(config={"trial": {"number": 0, "values": {}}})
+    follow.on_trial_start(0, [], trial)
+    trials.write_trial(str(tmp_path), Trial(0, {}, first_step_at=1e9 + later))
+    follow.on_trial_complete(0, [], trial)
+    ended = trials.read_trial(str(tmp_path), 0)
+    assert ended is not None
+    assert ended.start_seconds == start
+
+
 def test_optunas_sampler_and_several_settings(without_test: str, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     out = tmp_path / "search"
