@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -44,14 +45,23 @@ def training_curves(title: str, histories: Sequence[pd.DataFrame], colour: str) 
     dice.set(ylabel="Dice")
     dice.set_ylim(top=1)
     rate.set(ylabel="Learning\nrate", xlabel="Epoch", yscale="log")
-    rates = sorted({float(value) for one in histories for value in one["learning_rate"]})
-    shown = rates[:: -(-len(rates) // 4)]
+    shown = _apart({float(value) for one in histories for value in one["learning_rate"]})
     rate.yaxis.set_minor_locator(NullLocator())
     rate.set_yticks(shown, [f"{value:.2g}" for value in shown])
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend(loss)
     figure.align_ylabels(panels)
     return figure
+
+
+def _apart(rates: Collection[float]) -> list[float]:
+    """Some of the rates, from the highest down, that leave each other a quarter of a log axis."""
+    least = math.log(max(rates) / min(rates)) / 4 - 1e-9
+    shown = [max(rates)]
+    for rate in sorted(rates, reverse=True):
+        if rate < shown[-1] and math.log(shown[-1] / rate) >= least:
+            shown.append(rate)
+    return shown
 
 
 def validation_curves(

@@ -114,8 +114,10 @@ def _ordered(labels: pd.Index) -> list[str]:
 
 
 def _limits(groups: list[Group]) -> tuple[float, float]:
+    """All means, and the intervals of the groups that are large enough to speak of."""
     spoken_of = [group for group in groups if not group.small] or groups
     ends = [end for group in spoken_of for estimate in group.estimates.values() for end in estimate]
+    ends += [mean for group in groups for mean, _, _ in group.estimates.values()]
     margin = 0.06 * (max(ends) - min(ends)) or 0.01
     return max(0.0, min(ends) - margin), min(1.0, max(ends) + margin)
 

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungseg.figures import agreement, calibration, confusion, distributions, forest, overlay, style
+from lungseg.figures import (
+    agreement,
+    calibration,
+    confusion,
+    distributions,
+    forest,
+    overlay,
+    style,
+    training_curves,
+)
 from lungseg.figures.contact_sheet import contact_sheet
 from lungseg.figures.search import search_figures
 
@@ -105,6 +114,21 @@ def test_a_failed_trial_is_not_the_best_one() -> None:
     (panel,) = figures["learning_rate"][1].axes
     (ring,) = [points for points in panel.collections if points.get_label() == "best"]
     assert ring.get_offsets().tolist() == [[1e-3, 0.91]]
+
+
+@pytest.mark.parametrize(
+    ("rates", "shown"),
+    [
+        ([1e-3], ["0.001"]),
+        ([1e-3, 5e-4, 5e-4, 2.5e-4], ["0.001", "0.0005", "0.00025"]),
+        (list(np.geomspace(1e-2, 1e-6, 41)), ["0.01", "0.001", "0.0001", "1e-05", "1e-06"]),
+    ],
+)
+def test_learning_rates_are_labelled_apart(rates: list[float], shown: list[str]) -> None:
+    history = pd.DataFrame({"epoch": range(1, len(rates) + 1), "learning_rate": rates})
+    history = history.assign(loss=0.5, val_loss=0.5, dice=0.5, val_dice=0.5)
+    panel = training_curves.training_curves("m", [history], "red").axes[2]
+    assert [label.get_text() for label in panel.get_yticklabels()] == shown
 
 
 def test_dollar_signs_are_no_formula() -> None:
