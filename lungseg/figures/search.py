@@ -171,7 +171,7 @@ def _positions(panel: Axes, column: pd.Series) -> tuple[np.ndarray, bool]:
 
 def _is_logarithmic(column: pd.Series) -> bool:
     numeric = pd.api.types.is_numeric_dtype(column)
-    return bool(numeric and column.min() > 0 and column.max() > 20 * column.min())
+    return bool(numeric and column.min() > 0 and column.max() > 9 * column.min())
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
