@@ -4,8 +4,10 @@ Freezing lets TensorFlow join bias and ReLU to the convolutions and lay weights 
 a session of its own, whose options and threads touch nothing else in the process.
 
 On the CPU the films of a batch go through it one by one, as many at a time as there are threads:
-their layers stay in the caches, no core waits for another at the end of each layer, and every film
-meets the same arithmetic (libraries choose a convolution's by the shape of the batch).
+their layers stay in the caches, and no core waits for another at the end of each layer. These
+threads do nothing else. TensorFlow keeps oneDNN's kernels by thread and shape, and in a thread that
+has trained a network of the same shapes it would take over the kernels made for that, which round
+otherwise.
 """
 
 from __future__ import annotations
@@ -66,9 +68,7 @@ def _one_by_one(run: Predict, threads: int) -> Predict:
     pool = ThreadPoolExecutor(threads)
 
     def predict(images: np.ndarray) -> np.ndarray:
-        if len(images) <= 1:
-            return run(images)
-        films = [images[index : index + 1] for index in range(len(images))]
+        films = [images[index : index + 1] for index in range(len(images))] or [images]
         return np.concatenate(list(pool.map(run, films)))
 
     return predict
