@@ -39,12 +39,18 @@ def compare(
     for pair, p in zip(repeated, holm([pair["p_trainings"] for pair in repeated]), strict=True):
         pair["p_trainings_holm"] = p
     for pair, p in zip(pairs, adjusted, strict=True):
-        low, high = pair["ci95"]
         pair["p_holm"] = p
-        pair["difference_shown"] = bool(
-            p < ALPHA and (low > 0 or high < 0) and pair.get("p_trainings_holm", 0.0) < ALPHA
-        )
+        pair["difference_shown"] = _films_differ(pair) and not _trainings_overlap(pair)
     return pairs
+
+
+def _films_differ(pair: Mapping[str, Any]) -> bool:
+    low, high = pair["ci95"]
+    return bool(pair["p_holm"] < ALPHA and (low > 0 or high < 0))
+
+
+def _trainings_overlap(pair: Mapping[str, Any]) -> bool:
+    return bool(pair.get("p_trainings_holm", 0.0) >= ALPHA)
 
 
 def _pair(
@@ -113,6 +119,11 @@ def conclusion(
         parts.append(f"Not compared, for there are no common films: {'; '.join(apart)}.")
     if any(model["n_trainings"] < 2 for model in models.values()):
         parts.append("With a single training of a model, the effect of another seed is not known.")
+    if any(_films_differ(pair) and _trainings_overlap(pair) for pair in pairs):
+        parts.append(
+            "Where an interval excludes 0 and no difference is shown, trainings of one model "
+            "differ by as much."
+        )
     return " ".join(parts)
 
 

@@ -82,6 +82,11 @@ def test_difference_below_that_of_seeds_is_not_shown() -> None:
     (pair,) = compared(rows_of(dice))
     assert pair["p_holm"] < 0.001
     assert not pair["difference_shown"]
+    assert pair["ci95"][0] > 0
+    assert sentence(rows_of(dice)).endswith(
+        "). Where an interval excludes 0 and no difference is shown, trainings of one model differ "
+        "by as much."
+    )
 
 
 def test_trainings_of_a_cross_validation_are_paired_by_fold() -> None:
