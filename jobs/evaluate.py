@@ -226,10 +226,11 @@ def _score(
     parts = list(SPLITS) if split == "all" else [split]
     files = [path for part in parts for path in shards.files(shards_path, part)]
     columns = [name for name in shards.column_names() if name not in _COLUMNS_NOT_NEEDED]
-    # The actor has all of one machine but a CPU, which is for reading.
+    # The actor has all of one machine but a CPU, which Ray's tasks that read ask for.
     largest = max(machine.get("CPU", 0.0) for machine in machines())
-    cpus = max(largest / 2, largest - 1)
-    had_room = ray.available_resources().get("CPU", 0.0) >= cpus
+    cpus = max(0.0, largest - 1)
+    had_room = ray.available_resources().get("CPU", 0.0) >= cpus + 1
+    wanted = f"a machine with {cpus:g} CPU{'s' * (cpus != 1)} free and a CPU to read with"
     scored = (
         ray.data.read_parquet(files)
         .select_columns(columns)
@@ -247,7 +248,7 @@ def _score(
     with (
         silence(),
         progress(label, cases) as advance,
-        told_if_waiting(label, f"{cpus:g} CPUs of one machine", lambda: had_room or bool(tables)),
+        told_if_waiting(label, wanted, lambda: had_room or bool(tables)),
     ):
         try:
             for batch in scored.iter_batches(batch_size=None, batch_format="pandas"):

@@ -13,7 +13,7 @@ from jobs.fitting import INFO, PLAN, check, finished, plan_of
 from jobs.follow import Follow
 from jobs.placement import Placement, place
 from jobs.screen import say
-from jobs.session import resources, silence
+from jobs.session import machines, resources, silence
 from jobs.side_by_side import side_by_side
 from jobs.train_worker import (
     CHECKPOINTS,
@@ -208,7 +208,11 @@ def _mend(folder: str) -> None:
 
 
 def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
-    """The cases of "train" or "val" of a training's fold, as a Ray data set."""
+    """The cases of "train" or "val" of a training's fold, as a Ray data set.
+
+    Raises:
+        UserError: films must be read beside the training, and no machine has a CPU for it.
+    """
     import ray.data
     from ray.data.expressions import col
 
@@ -224,6 +228,12 @@ def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
     cases = fold_counts(info, training.fold)[part]
     size = cases * len(shards.TENSORS) * info["size"] ** 2
     small = size <= _CACHED_SHARE * resources()["object_store_memory"]
+    if not small and max(machine.get("CPU", 0.0) for machine in machines()) < 2:
+        raise UserError(
+            f"{size / 2**20:,.0f} MiB of films do not stay in Ray's object store, and to read them "
+            "beside the training takes a machine of 2 CPUs; here all have fewer: take a larger "
+            "one, or a larger store (--set compute.object_store_mb)"
+        )
     return data.materialize() if small else data
 
 

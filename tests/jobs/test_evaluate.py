@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,21 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import ray
 
+from jobs import evaluate, waiting
 from jobs.command import _status
 from lungseg import networks, phantoms, segmenter
 
 pytestmark = pytest.mark.usefixtures("cluster")
 CASES = 6
+
+
+class OtherWork:
+    """An actor that holds CPUs."""
+
+    def here(self) -> None:
+        """Answers when the actor has its place."""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +64,46 @@ def test_a_model_on_another_data_set(data: Path, model: Path, tmp_path: Path) ->
     assert len(table) == CASES
     assert (table["split"] == "test").all()
     assert (table[["tp", "fp", "fn", "tn"]].sum(axis=1) == table["height"] * table["width"]).all()
+
+
+def test_on_machines_of_one_cpu(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "machines", lambda: [{"CPU": 1.0}])
+    out = tmp_path / "scores"
+    request = ["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)]
+    # Ray's own tasks that read ask for a whole CPU, of which the cluster leaves them one.
+    other = ray.remote(num_cpus=1)(OtherWork).remote()
+    ray.get(other.here.remote())
+    assert _status(request) == 0
+    ray.kill(other)
+    assert len(pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")) == CASES
+
+
+def test_it_says_what_it_waits_for(
+    data: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE", 1.0)
+    out = tmp_path / "scores"
+    request = ["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)]
+    assert _status(request) == 0
+    capsys.readouterr()
+    shutil.rmtree(out / "unet")
+    other = ray.remote(num_cpus=1)(OtherWork).remote()
+    ray.get(other.here.remote())
+    with ThreadPoolExecutor(1) as pool:
+        scoring, told, deadline = pool.submit(_status, request), "", time.monotonic() + 60
+        while "it needs" not in told and time.monotonic() < deadline:
+            time.sleep(0.1)
+            told += capsys.readouterr().out
+        assert "it needs a machine with 1 CPU free and a CPU to read with, the cluster has" in told
+        ray.kill(other)
+        assert scoring.result() == 0
+    assert len(pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")) == CASES
 
 
 def test_masks_of_another_tool(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs import train
 from jobs.command import _status
 from lungseg.training.history import COLUMNS, Row, read_history
 
@@ -32,9 +33,33 @@ def test_the_same_seed_gives_the_same_history(
     assert _status(command) == 0
     again = history(tmp_path / "model")
     assert len(again) == 4
-    for one, other in zip(again, history(twenty_epochs), strict=False):
+    same(again, history(twenty_epochs))
+
+
+def same(some: list[Row], others: list[Row]) -> None:
+    for one, other in zip(some, others, strict=False):
         for name in set(COLUMNS) - MEASURED:
             assert one[name] == other[name], (one["epoch"], name)
+
+
+def test_films_that_are_read_in_every_epoch_give_the_same_history(
+    twenty_epochs: Path,
+    repeatable: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(train, "_CACHED_SHARE", 0.0)
+    command = [*repeatable, "--out", str(tmp_path / "model"), "--epochs", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "machines", lambda: [{"CPU": 1.0}])
+        capsys.readouterr()
+        assert _status(command) == 2
+        assert "takes a machine of 2 CPUs" in capsys.readouterr().err
+    assert _status(command) == 0
+    again = history(tmp_path / "model")
+    assert len(again) == 2
+    same(again, history(twenty_epochs))
 
 
 def test_a_model_of_another_post_processing_is_refused(
