@@ -22,6 +22,8 @@ from lungseg import networks, phantoms, segmenter
 
 pytestmark = pytest.mark.usefixtures("cluster")
 CASES = 6
+TEST_CASES = 9
+"""Of the tiny shards."""
 
 
 class OtherWork:
@@ -66,44 +68,30 @@ def test_a_model_on_another_data_set(data: Path, model: Path, tmp_path: Path) ->
     assert (table[["tp", "fp", "fn", "tn"]].sum(axis=1) == table["height"] * table["width"]).all()
 
 
-def test_on_machines_of_one_cpu(
-    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluate, "machines", lambda: [{"CPU": 1.0}])
-    out = tmp_path / "scores"
-    request = ["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)]
-    # Ray's own tasks that read ask for a whole CPU, of which the cluster leaves them one.
-    other = ray.remote(num_cpus=1)(OtherWork).remote()
-    ray.get(other.here.remote())
-    assert _status(request) == 0
-    ray.kill(other)
-    assert len(pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")) == CASES
-
-
-def test_it_says_what_it_waits_for(
-    data: Path,
+def test_on_machines_of_one_cpu_beside_other_work(
+    tiny_shards: str,
     model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Ray's own tasks that read ask for a whole CPU."""
     monkeypatch.setattr(waiting, "PATIENCE", 1.0)
+    monkeypatch.setattr(evaluate, "machines", lambda: [{"CPU": 1.0}])
     out = tmp_path / "scores"
-    request = ["evaluate", "--model", str(model), "--data", str(data), "--out", str(out)]
-    assert _status(request) == 0
-    capsys.readouterr()
-    shutil.rmtree(out / "unet")
-    other = ray.remote(num_cpus=1)(OtherWork).remote()
-    ray.get(other.here.remote())
+    request = ["evaluate", "--model", str(model), "--shards", tiny_shards, "--out", str(out)]
+    others = [ray.remote(num_cpus=1)(OtherWork).remote() for _ in range(2)]
+    ray.get([other.here.remote() for other in others])
     with ThreadPoolExecutor(1) as pool:
         scoring, told, deadline = pool.submit(_status, request), "", time.monotonic() + 60
         while "it needs" not in told and time.monotonic() < deadline:
             time.sleep(0.1)
             told += capsys.readouterr().out
-        assert "it needs a machine with 1 CPU free and a CPU to read with, the cluster has" in told
-        ray.kill(other)
+        assert "it needs a machine with 0 CPUs free and a CPU to read with, the cluster has" in told
+        ray.kill(others[0])
         assert scoring.result() == 0
-    assert len(pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")) == CASES
+    ray.kill(others[1])
+    assert len(pd.read_parquet(out / "unet" / "fold-0_seed-0.parquet")) == TEST_CASES
 
 
 def test_masks_of_another_tool(

@@ -179,10 +179,36 @@ def undisturbed(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_a_killed_run_goes_on_after_its_last_epoch(
-    undisturbed: Path, tmp_path: Path, damaged: bool
+def start_and_kill(command: list[str], folder: Path, after: int, said: Path) -> int:
+    """Kill a run and all its processes after so many epochs; how many there are then.
+
+    What it said goes to a file.
+    """
+    with said.open("w") as out:
+        job = subprocess.Popen(command, start_new_session=True, stdout=out)
+    deadline = time.monotonic() + 120
+    while len(history(folder)) < after and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    wait_for_free_cpus()
+    reached = len(history(folder))
+    assert after <= reached < 12
+    return reached
+
+
+def check_going_on(said: str, reached: int, least: int) -> None:
+    going_on = re.search(r"going on after epoch (\d+)", said)
+    assert going_on
+    # A checkpoint may be stored whose row was not.
+    assert least <= int(going_on[1]) <= reached + 1
+    assert f"epoch {int(going_on[1]):>3}/12" not in said
+
+
+def test_a_run_that_is_killed_twice_goes_on_after_its_last_epoch(
+    undisturbed: Path, tmp_path: Path
 ) -> None:
+    """After the second kill its newest checkpoint and Ray's record of them are damaged, too."""
     import ray
 
     address = ray.get_runtime_context().gcs_address
@@ -191,32 +217,21 @@ def test_a_killed_run_goes_on_after_its_last_epoch(
     command += ["--address", address]
     for name, value in LONGER.items():
         command += ["--set", f"{name}={value}"]
-    first = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len(history(folder)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-    wait_for_free_cpus()
-    reached = len(history(folder))
-    assert 3 <= reached < 12
-    if damaged:
-        checkpoints = folder / "models/unet/fold-0/seed-0/checkpoints"
-        newest = max(path for path in checkpoints.iterdir() if path.is_dir())
-        for path in (newest / "last.npz", checkpoints / "checkpoint_manager_snapshot.json"):
-            path.write_bytes(path.read_bytes()[:-20])
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert second.returncode == 0, second.stderr
-    going_on = re.search(r"going on after epoch (\d+)", second.stdout)
-    assert going_on
-    # A checkpoint may be stored whose row was not; a damaged one costs its epoch.
-    assert int(going_on[1]) in (reached - 1, reached, reached + 1)
-    if damaged:
-        (line,) = [line for line in second.stdout.splitlines() if "cut short" in line]
-        assert "checkpoint_manager_snapshot.json cut short: going on from the newest" in line
-        assert newest.name in line
+    said = tmp_path / "said.txt"
+    first = start_and_kill(command, folder, 3, said)
+    second = start_and_kill(command, folder, first + 2, said)
+    check_going_on(said.read_text(), first, first)
+    checkpoints = folder / "models/unet/fold-0/seed-0/checkpoints"
+    newest = max(path for path in checkpoints.iterdir() if path.is_dir())
+    for path in (newest / "last.npz", checkpoints / "checkpoint_manager_snapshot.json"):
+        path.write_bytes(path.read_bytes()[:-20])
+    last = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert last.returncode == 0, last.stderr
+    check_going_on(last.stdout, second, second - 1)
+    (line,) = [line for line in last.stdout.splitlines() if "cut short" in line]
+    assert "checkpoint_manager_snapshot.json cut short: going on from the newest" in line
+    assert newest.name in line
     assert history(folder) == list(range(1, 13))
-    assert f"epoch {int(going_on[1]):>3}/12" not in second.stdout
     assert (folder / "report" / "index.html").exists()
     assert dice_on_test(folder) == pytest.approx(dice_on_test(undisturbed), abs=0.01)
 
