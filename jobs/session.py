@@ -57,6 +57,13 @@ _DRIVER_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
+# For a Ray of this machine alone, whose helpers take their time from the trainings.
+_LOCAL_ENVIRONMENT = {
+    # Nobody takes this machine back after a warning.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # New log files are looked for twice a second instead of ten times: nobody reads them here.
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+}
 
 _LOCK = threading.Lock()
 _LOUD_AGAIN = contextlib.ExitStack()
@@ -89,14 +96,12 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
         raise UserError(
             f"{address} is a dashboard, which takes `lungseg submit VERB … --address {address}`"
         )
-    local: dict[str, Any] = (
-        {
-            "include_dashboard": state_api,
-            "object_store_memory": compute.object_store_mb * 2**20,
-        }
-        if address == "local"
-        else {}
-    )
+    local: dict[str, Any] = {}
+    if address == "local":
+        for name, value in _LOCAL_ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+        local["include_dashboard"] = state_api
+        local["object_store_memory"] = compute.object_store_mb * 2**20
     from ray.exceptions import AuthenticationError
 
     with silence():

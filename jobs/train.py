@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from jobs import films
 from jobs.failures import explain
 from jobs.fitting import INFO, PLAN, check, finished, plan_of
 from jobs.follow import Follow
 from jobs.placement import Placement, place
 from jobs.screen import say
-from jobs.session import machines, resources, silence
+from jobs.session import silence
 from jobs.side_by_side import side_by_side
 from jobs.train_worker import (
     CHECKPOINTS,
@@ -23,15 +24,12 @@ from jobs.train_worker import (
     config_to_dict,
     work_from_dict,
 )
-from lungseg import shards, storage
+from lungseg import storage
 from lungseg.errors import UserError, WorkError
-from lungseg.folds import fold_counts, fold_part
+from lungseg.folds import fold_counts
 from lungseg.search import trials
 from lungseg.settings import Settings
 from lungseg.training import checkpoint
-
-_CACHED_SHARE = 0.3
-"""Training films stay in Ray's object store where they take at most this part of it."""
 
 
 def train(
@@ -125,9 +123,11 @@ def run_trainer(
     ingest.preserve_order = True
     low, high = placement.workers
     config = replace(worker_config(training, settings, info, placement), begin_from=begin_from)
+    cases = films.read(training, info)
+    kept = isinstance(cases["train"], films.Kept)
     trainer = DataParallelTrainer(
         work_from_dict,
-        train_loop_config=config_to_dict(config),
+        train_loop_config=config_to_dict(config) | {"kept": cases if kept else None},
         backend_config=TensorflowGroup(),
         scaling_config=ScalingConfig(
             num_workers=low if low == high else (low, high),
@@ -142,7 +142,7 @@ def run_trainer(
             failure_config=FailureConfig(max_failures=settings.train.max_failures),
             callbacks=list(callbacks),
         ),
-        datasets={part: read_cases(training, part, info) for part in ("train", "val")},
+        datasets={} if kept else cases,
         dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
     )
     _mend(storage.join(training.out, CHECKPOINTS))
@@ -205,36 +205,6 @@ def _mend(folder: str) -> None:
     if short:
         going_on = "going on from the newest complete checkpoint" if found else "starting over"
         say(f"         {' and '.join(short)} cut short: {going_on}")
-
-
-def read_cases(training: Training, part: str, info: dict[str, Any]) -> Any:
-    """The cases of "train" or "val" of a training's fold, as a Ray data set.
-
-    Raises:
-        UserError: films must be read beside the training, and no machine has a CPU for it.
-    """
-    import ray.data
-    from ray.data.expressions import col
-
-    split, folds = fold_part(info, part, training.fold)
-    data = ray.data.read_parquet(shards.files(training.shards, split))
-    if info["folds"] > 1:
-        data = data.filter(expr=col("fold").is_in(list(folds)))
-    data = data.select_columns([*shards.TENSORS]).map_batches(
-        shards.as_tensors, batch_size=None, batch_format="pyarrow", zero_copy_batch=True
-    )
-    # Files are read side by side: without it, cases come in another order each time.
-    data.context.execution_options.preserve_order = True
-    cases = fold_counts(info, training.fold)[part]
-    size = cases * len(shards.TENSORS) * info["size"] ** 2
-    small = size <= _CACHED_SHARE * resources()["object_store_memory"]
-    if not small and max(machine.get("CPU", 0.0) for machine in machines()) < 2:
-        raise UserError(
-            f"{size / 2**20:,.0f} MiB of films do not stay in Ray's object store, and to read them "
-            "beside the training takes a machine of 2 CPUs; here all have fewer: take a larger "
-            "one, or a larger store (--set compute.object_store_mb)"
-        )
-    return data.materialize() if small else data
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobs.films import Kept
 from jobs.starts import note_start
 from lungseg import machine, storage
 from lungseg.errors import WorkError
@@ -60,8 +61,13 @@ Keep = Callable[[Row, str], None]
 """Takes note of a finished epoch: its row of the history, and the folder with its checkpoint."""
 
 
-def work(config: WorkerConfig) -> None:
-    """Train with the other workers of Ray Train; rank 0 writes history and model."""
+def work(config: WorkerConfig, kept: Mapping[str, Kept] | None) -> None:
+    """Train with the other workers of Ray Train; rank 0 writes history and model.
+
+    Args:
+        config: of the training.
+        kept: its films; None where Ray Train deals them out.
+    """
     # Threads are bound before anything else touches TensorFlow.
     from lungseg.start_tensorflow import start_tensorflow
 
@@ -74,8 +80,9 @@ def work(config: WorkerConfig) -> None:
 
     training, settings = config.training, config.settings
     rank = ray.train.get_context().get_world_rank()
+    workers = ray.train.get_context().get_world_size()
     if rank == 0:
-        note_start(training.out, ray.train.get_context().get_world_size())
+        note_start(training.out, workers)
     started = time.perf_counter()
 
     metrics = TrainingMetrics(training.architecture, training.fold, training.seed)
@@ -94,8 +101,9 @@ def work(config: WorkerConfig) -> None:
             if row["epoch"] == 1:
                 show_augmentation()
 
+    cases = kept or {part: ray.train.get_dataset_shard(part) for part in ("train", "val")}
     try:
-        trained = fit_and_record(config, rank, feed(config, rank, _shard), keep, then)
+        trained = fit_and_record(config, rank, feed(config, rank, workers, cases), keep, then)
     except WorkError as error:
         # Raised on all ranks alike. Told in a file: Ray would start an error over again.
         if rank == 0:
@@ -107,7 +115,7 @@ def work(config: WorkerConfig) -> None:
         facts = {
             "seed": training.seed,
             "fold": training.fold,
-            "workers": ray.train.get_context().get_world_size(),
+            "workers": workers,
             "workers_asked": settings.compute.workers,
             "made_with": machine.made_with(),
             "wall_seconds": time.perf_counter() - started,
@@ -171,26 +179,38 @@ def fit_and_record(
             )
 
 
-def _shard(part: str) -> Any:
-    import ray.train
-
-    return ray.train.get_dataset_shard(part)
-
-
-def feed(config: WorkerConfig, rank: int, cases: Callable[[str], Any]) -> Feed:
-    """A worker's batches out of Ray's data sets.
+def feed(config: WorkerConfig, rank: int, workers: int, cases: Mapping[str, Any]) -> Feed:
+    """A worker's batches.
 
     Args:
         config: of the training.
         rank: of this worker.
-        cases: this worker's part of "train", all of "val".
+        workers: in the group.
+        cases: "train" and "val": all of them as `Kept`, or Ray data sets of this worker's part of
+            "train" and of all of "val".
     """
+    from lungseg.training import feed
+
+    train, val = cases["train"], cases["val"]
+    if isinstance(train, Kept):
+        return feed.kept(
+            train.fetch(),
+            val.fetch(),
+            rank=rank,
+            workers=workers,
+            seed=config.training.seed,
+            val_batch=config.settings.train.batch_size,
+        )
+    return _streamed(config, rank, train, val)
+
+
+def _streamed(config: WorkerConfig, rank: int, train: Any, val: Any) -> Feed:
     from lungseg.training.feed import Feed, shuffle_seed
 
     settings = config.settings.train
 
-    def train(epoch: int, batch_size: int) -> Iterable[Any]:
-        return cases("train").iter_batches(
+    def of_epoch(epoch: int, batch_size: int) -> Iterable[Any]:
+        return train.iter_batches(
             batch_size=batch_size,
             drop_last=True,
             prefetch_batches=2,
@@ -198,10 +218,10 @@ def feed(config: WorkerConfig, rank: int, cases: Callable[[str], Any]) -> Feed:
             local_shuffle_seed=shuffle_seed(config.training.seed, epoch, rank),
         )
 
-    def val() -> Iterable[Any]:
-        return cases("val").iter_batches(batch_size=settings.batch_size, prefetch_batches=2)
+    def of_validation() -> Iterable[Any]:
+        return val.iter_batches(batch_size=settings.batch_size, prefetch_batches=2)
 
-    return Feed(train, val, config.train_cases, config.val_cases)
+    return Feed(of_epoch, of_validation, config.train_cases, config.val_cases)
 
 
 def config_to_dict(config: WorkerConfig) -> dict[str, Any]:
@@ -216,5 +236,6 @@ def config_from_dict(plain: dict[str, Any]) -> WorkerConfig:
 
 
 def work_from_dict(plain: dict[str, Any]) -> None:
-    """The train loop that Ray calls with `config_to_dict`'s dictionary."""
-    work(config_from_dict(plain))
+    """The train loop that Ray calls with `config_to_dict`'s dictionary and the films `kept`."""
+    config = config_from_dict({name: plain[name] for name in plain if name != "kept"})
+    work(config, plain["kept"])

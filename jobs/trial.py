@@ -64,7 +64,7 @@ def run_trial(
         search: folder of the search.
         plain: `WorkerConfig` with the usual settings, as a dictionary.
         placement: the trial's share of the cluster.
-        cases: Ray data sets of "train" and "val", for a trial of one worker.
+        cases: "train" and "val" as `jobs.films.read` gives them, for a trial of one worker.
     """
     number, values = config["trial"]["number"], config["trial"]["values"]
     trial = trials.read_trial(search, number) or Trial(number, values)
@@ -131,7 +131,7 @@ def _train_here(config: WorkerConfig, search: str, trial: Trial, cases: Any) -> 
 
     replicas.forget()
     started, before, clock = time.time(), trial.seconds, _Clock()
-    source = feed(config, 0, lambda part: cases[part])
+    source = feed(config, 0, 1, cases)
     timed = replace(source, train=lambda epoch, size: clock.watch(source.train(epoch, size)))
     folder = storage.join(config.training.out, CHECKPOINTS)
 

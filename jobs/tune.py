@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs import films
 from jobs.fitting import fitting_info
 from jobs.follow_trials import FollowTrials
 from jobs.placement import place
 from jobs.screen import say
 from jobs.session import silence
 from jobs.side_by_side import side_by_side
-from jobs.train import read_cases, worker_config
+from jobs.train import worker_config
 from jobs.train_worker import CHECKPOINTS, Training, config_to_dict
 from jobs.trial import METRIC, run_trial
 from lungseg import storage
@@ -114,9 +115,7 @@ def _search(
         search=search,
         plain=config_to_dict(config),
         placement=placement,
-        cases={part: read_cases(training, part, info) for part in ("train", "val")}
-        if alone
-        else None,
+        cases=films.read(training, info) if alone else None,
     )
     tuner = Tuner(
         ray_tune.with_resources(trainable, placement.resources if alone else _DRIVER),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lungseg.training.films import Films
+
 Batch = dict[str, np.ndarray]
 """`image` and `mask`, uint8 (B, S, S, 1), masks of 0 and 1; `weight` float32 (B,) in validation."""
 
@@ -22,6 +24,38 @@ class Feed:
     train_cases: int
     """Training cases of all workers together."""
     val_cases: int
+
+
+def kept(train: Films, val: Films, *, rank: int, workers: int, seed: int, val_batch: int) -> Feed:
+    """Batches of films in memory: in each epoch the workers share out all of them anew.
+
+    Args:
+        train: the same on every worker.
+        val: the same.
+        rank: of this worker.
+        workers: in the group.
+        seed: of the training.
+        val_batch: size of the batches to validate with.
+    """
+
+    def of_epoch(epoch: int, size: int) -> Iterator[Batch]:
+        random = np.random.default_rng(shuffle_seed(seed, epoch, 0))
+        return _batches(train, random.permutation(len(train[0]))[rank::workers], size)
+
+    def of_validation() -> Iterator[Batch]:
+        return _batches(val, np.arange(len(val[0])), val_batch)
+
+    return Feed(of_epoch, of_validation, len(train[0]), len(val[0]))
+
+
+def _batches(films: Films, order: np.ndarray, size: int) -> Iterator[Batch]:
+    images, masks = films
+    for first in range(0, len(order), size):
+        chosen = order[first : first + size]
+        yield {
+            "image": np.stack([images[number] for number in chosen]),
+            "mask": np.stack([masks[number] for number in chosen]),
+        }
 
 
 def batch_size(wanted: int, cases: int, workers: int, devices: int) -> int:

@@ -185,29 +185,17 @@ def against_one(group: Group, work: Path, size: int, precision: str, rounds: int
     Waiting beside each other, as above, they would be slower: Ray's processes of a training that
     stands still take 4 % of two cores.
     """
-    import ray
-
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        runtime_env={"env_vars": LARGE_PAGES},
-    )
-    try:
-        with session(ComputeSettings()):  # type: ignore[call-arg]
-            shards = make_shards(work, min(group.cases, ALONE), size)
-            contenders: dict[str, Measure] = {}
-            for name, workers in (("one_worker", 1), ("two_workers", 2)):
-                settings = settings_for(
-                    group, size, precision, workers=(workers, workers), cpus_per_worker=1
-                )
-                contenders[name] = functools.partial(
-                    second_epoch, settings, shards, work / name, itertools.count()
-                )
-            return interleave(contenders, rounds)
-    finally:
-        ray.shutdown()
+    with session(ComputeSettings()):  # type: ignore[call-arg]
+        shards = make_shards(work, min(group.cases, ALONE), size)
+        contenders: dict[str, Measure] = {}
+        for name, workers in (("one_worker", 1), ("two_workers", 2)):
+            settings = settings_for(
+                group, size, precision, workers=(workers, workers), cpus_per_worker=1
+            )
+            contenders[name] = functools.partial(
+                second_epoch, settings, shards, work / name, itertools.count()
+            )
+        return interleave(contenders, rounds)
 
 
 def second_epoch(

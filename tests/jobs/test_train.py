@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import train
+from jobs import films
 from jobs.command import _status
 from lungseg.training.history import COLUMNS, Row, read_history
 
@@ -33,10 +33,10 @@ def test_the_same_seed_gives_the_same_history_also_with_films_read_in_every_epoc
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(train, "_CACHED_SHARE", 0.0)
+    monkeypatch.setattr(films, "_KEPT_SHARE", 0.0)
     command = [*repeatable, "--out", str(tmp_path / "model"), "--epochs", "4"]
     with monkeypatch.context() as patch:
-        patch.setattr(train, "machines", lambda: [{"CPU": 1.0}])
+        patch.setattr(films, "machines", lambda: [{"CPU": 1.0, "object_store_memory": 2.0**30}])
         capsys.readouterr()
         assert _status(command) == 2
         assert "takes a machine of 2 CPUs" in capsys.readouterr().err
