@@ -1,4 +1,4 @@
-"""`lungseg train`: one network on Ray Train's workers, fed by Ray Data from the shards."""
+"""`lungseg train`: one network on Ray Train's workers, fed from the shards."""
 
 from __future__ import annotations
 
@@ -114,10 +114,9 @@ def run_trainer(
     """
     with silence():
         from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
-        from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
         from ray.train.v2.api.exceptions import TrainingFailedError
 
-        from jobs.tensorflow_group import TensorflowGroup
+        from jobs.tensorflow_group import TensorflowGroup, Trainer
 
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
@@ -125,7 +124,7 @@ def run_trainer(
     config = replace(worker_config(training, settings, info, placement), begin_from=begin_from)
     cases = films.read(training, info)
     kept = isinstance(cases["train"], films.Kept)
-    trainer = DataParallelTrainer(
+    trainer = Trainer(
         work_from_dict,
         train_loop_config=config_to_dict(config) | {"kept": cases if kept else None},
         backend_config=TensorflowGroup(),

@@ -24,6 +24,9 @@ Augment = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Score = Callable[[Tensor, Tensor], Tensor]
 Step = Callable[..., None]
 
+_BYTES_PER_PACK = 4 * 2**20
+"""Gradients travel in parts of this size, the decoder's while the encoder's are being computed."""
+
 
 @dataclass(frozen=True)
 class Replicas:
@@ -55,7 +58,7 @@ def join() -> Replicas:
         kind = tf.distribute.experimental.CommunicationImplementation
         gpus = tf.config.list_physical_devices("GPU")
         options = tf.distribute.experimental.CommunicationOptions(
-            implementation=kind.NCCL if gpus else kind.RING
+            bytes_per_pack=_BYTES_PER_PACK, implementation=kind.NCCL if gpus else kind.RING
         )
         strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver, options)
         return Replicas(strategy, int(resolver.task_id), workers)
@@ -179,7 +182,7 @@ def _sum_over_replicas(values: Sequence[Tensor], *, narrow: bool) -> list[Tensor
     """
     wire = [tf.bfloat16 if narrow and value.shape.rank > 1 else value.dtype for value in values]
     sums = [tf.cast(value, dtype) for value, dtype in zip(values, wire, strict=True)]
-    # One list of one dtype: a single collective.
+    # One list of one dtype: as few collectives as there are packs.
     for dtype in dict.fromkeys(wire):
         places = [place for place, other in enumerate(wire) if other == dtype]
         reduced = tf.distribute.get_replica_context().all_reduce(
