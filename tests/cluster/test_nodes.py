@@ -179,9 +179,9 @@ except urllib.error.HTTPError as error:
 NOT_HERE = {
     *("ray_node_gpus_utilization", "ray_node_gram_used"),
     *("ray_cluster_pending_nodes", "ray_cluster_failed_nodes"),
-    "ray_lungseg_predict_images_per_second",
+    *("ray_lungseg_predict_images_per_second", "ray_data_operator_queued_blocks"),
 }
-"""What the dashboard shows of GPUs, an autoscaler and a prediction."""
+"""What the dashboard shows of GPUs, an autoscaler, and films that are read beside the network."""
 
 
 def _on_the_dashboard() -> set[str]:
