@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -125,7 +126,8 @@ def session(compute: ComputeSettings, *, state_api: bool = False) -> Iterator[No
     _quiet()
     keep_short()
     try:
-        yield
+        with _ended_like_ctrl_c():
+            yield
     finally:
         ray.shutdown()
         _end_silence()
@@ -139,6 +141,22 @@ def _quiet() -> None:
     context.print_on_execution_start = False
     for name in ("ray", "ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM (`kill`, Kubernetes, Slurm, `lungseg jobs stop`) do what Ctrl-C does.
+
+    The handler that Ray has set prints where in its library each thread is.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    of_ray = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, of_ray or signal.SIG_DFL)
 
 
 @contextlib.contextmanager
