@@ -12,6 +12,8 @@ _LONGEST = 200
 _LOST = re.compile(r"address: (\S+) .*has been marked dead")
 _SAID_BESIDES = "Raylet is terminated"
 """Comes with 40 lines of a lost machine's log, beside the line that says that it is lost."""
+_ADVICE = " To troubleshoot the problem"
+"""Begins a hint at Ray's own logs, by a number that tells a user nothing."""
 _AGAIN_SECONDS = 60.0
 """After a loss each waiting task says the same; a line is repeated no sooner."""
 
@@ -31,7 +33,7 @@ def keep_short() -> None:
 
 def _say_first_line(data: dict[str, Any], *_: Any, **__: Any) -> None:
     for message in data["lines"]:
-        line = (str(message).strip().splitlines() or [""])[0]
+        line = (str(message).strip().splitlines() or [""])[0].partition(_ADVICE)[0]
         lost = _LOST.search(line)
         if lost:
             say(f"         the machine {lost[1]} is lost")

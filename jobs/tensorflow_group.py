@@ -1,4 +1,4 @@
-"""Ray Train's trainer and its set-up of TensorFlow, both made lighter.
+"""Ray Train's set-up of TensorFlow, made lighter.
 
 `ray.train.tensorflow.TensorflowTrainer` imports TensorFlow wherever it is imported: in the driver
 and in the controller of the run, which never compute with it. That is 4–5 s and 600 MB each; with
@@ -14,17 +14,6 @@ from typing import Any
 import ray
 from ray.train import BackendConfig
 from ray.train.backend import Backend
-from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
-
-
-class Trainer(DataParallelTrainer):
-    """Ray Train's, without the actor that deals data sets out where there are none."""
-
-    def _create_default_callbacks(self) -> list[Any]:
-        callbacks = super()._create_default_callbacks()
-        if self.datasets:
-            return list(callbacks)
-        return [one for one in callbacks if type(one).__name__ != "DatasetsCallback"]
 
 
 class TensorflowGroup(BackendConfig):

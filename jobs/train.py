@@ -113,10 +113,12 @@ def run_trainer(
         WorkError: the training failed; its checkpoints stay.
     """
     with silence():
+        from ray.exceptions import ActorDiedError
         from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
         from ray.train.v2.api.exceptions import TrainingFailedError
 
-        from jobs.tensorflow_group import TensorflowGroup, Trainer
+        from jobs.tensorflow_group import TensorflowGroup
+        from jobs.trainer import Trainer, fit
 
         ingest = DataConfig.default_ingest_options()
     ingest.preserve_order = True
@@ -124,33 +126,42 @@ def run_trainer(
     config = replace(worker_config(training, settings, info, placement), begin_from=begin_from)
     cases = films.read(training, info)
     kept = isinstance(cases["train"], films.Kept)
-    trainer = Trainer(
-        work_from_dict,
-        train_loop_config=config_to_dict(config) | {"kept": cases if kept else None},
-        backend_config=TensorflowGroup(),
-        scaling_config=ScalingConfig(
-            num_workers=low if low == high else (low, high),
-            use_gpu=placement.gpus > 0,
-            resources_per_worker=placement.resources,
-            elastic_resize_monitor_interval_s=settings.compute.resize_seconds,
-        ),
-        run_config=RunConfig(
-            name=CHECKPOINTS,
-            storage_path=storage.absolute(training.out),
-            checkpoint_config=CheckpointConfig(num_to_keep=2),
-            failure_config=FailureConfig(max_failures=settings.train.max_failures),
-            callbacks=list(callbacks),
-        ),
-        datasets={} if kept else cases,
-        dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
-    )
-    _mend(storage.join(training.out, CHECKPOINTS))
+
+    def make() -> Trainer:
+        _mend(storage.join(training.out, CHECKPOINTS))
+        return Trainer(
+            work_from_dict,
+            train_loop_config=config_to_dict(config) | {"kept": cases if kept else None},
+            backend_config=TensorflowGroup(),
+            scaling_config=ScalingConfig(
+                num_workers=low if low == high else (low, high),
+                use_gpu=placement.gpus > 0,
+                resources_per_worker=placement.resources,
+                elastic_resize_monitor_interval_s=settings.compute.resize_seconds,
+            ),
+            run_config=RunConfig(
+                name=CHECKPOINTS,
+                storage_path=storage.absolute(training.out),
+                checkpoint_config=CheckpointConfig(num_to_keep=2),
+                failure_config=FailureConfig(max_failures=settings.train.max_failures),
+                callbacks=list(callbacks),
+            ),
+            datasets={} if kept else cases,
+            dataset_config=DataConfig(datasets_to_split=["train"], execution_options=ingest),
+        )
+
     failure = storage.join(training.out, FAILURE)
     storage.delete(failure)
     try:
-        trainer.fit()
+        fit(make, settings.train.max_failures)
     except TrainingFailedError as error:
         raise WorkError(f"{training.name}: {explain(error, training.out)}") from error
+    except ActorDiedError as error:
+        raise WorkError(
+            f"{training.name}: the process that leads its workers was lost "
+            f"{settings.train.max_failures + 1} times: see that the machine of the command has "
+            "memory left; the same command goes on from there"
+        ) from error
     if storage.exists(failure):
         raise WorkError(storage.read_text(failure))
 

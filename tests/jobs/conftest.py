@@ -34,12 +34,12 @@ def twenty_epochs(repeatable: list[str], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def train_workers(cluster: None) -> Callable[[int], list[int]]:
-    """A function that waits until so many training workers of this cluster live: their ids."""
+def ray_processes(cluster: None) -> Callable[[str, int], list[int]]:
+    """A function that waits until so many actors of a class live in this cluster: their ids."""
 
-    def wait(count: int) -> list[int]:
+    def wait(name: str, count: int) -> list[int]:
         deadline = time.monotonic() + 60
-        while len(found := _train_workers()) != count and time.monotonic() < deadline:
+        while len(found := _ray_processes(name)) != count and time.monotonic() < deadline:
             time.sleep(0.05)
         assert len(found) == count, found
         return found
@@ -47,12 +47,12 @@ def train_workers(cluster: None) -> Callable[[int], list[int]]:
     return wait
 
 
-def _train_workers() -> list[int]:
+def _ray_processes(name: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            name = (folder / "cmdline").read_bytes()
-            if b"RayTrainWorker" in name and os.getpid() in _ancestors(int(folder.name)):
+            command = (folder / "cmdline").read_bytes()
+            if name.encode() in command and os.getpid() in _ancestors(int(folder.name)):
                 found.append(int(folder.name))
         except OSError:
             continue

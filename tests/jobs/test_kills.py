@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,13 +41,21 @@ def undisturbed(tiny_shards: str, tmp_path_factory: pytest.TempPathFactory) -> P
     return model
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_lost_or_hanging_worker_costs_an_epoch_at_most(
+@pytest.mark.parametrize(
+    ("who", "how"),
+    [
+        ("RayTrainWorker", signal.SIGKILL),
+        ("RayTrainWorker", signal.SIGSTOP),
+        ("TrainController", signal.SIGKILL),
+    ],
+)
+def test_a_lost_or_hanging_process_costs_an_epoch_at_most(
+    who: str,
     how: signal.Signals,
     undisturbed: Path,
     tiny_shards: str,
     tmp_path: Path,
-    train_workers: Callable[[int], list[int]],
+    ray_processes: Callable[[str, int], list[int]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = tmp_path / "model"
@@ -53,7 +63,7 @@ def test_a_lost_or_hanging_worker_costs_an_epoch_at_most(
     with ThreadPoolExecutor(1) as pool:
         training = pool.submit(_status, command)
         rows = wait_for_epochs(model, 2)
-        victim = train_workers(2)[1]
+        victim = ray_processes(who, 2 if who == "RayTrainWorker" else 1)[-1]
         # The next epoch starts as soon as the row is written.
         time.sleep(rows[-1]["seconds"] / 2)
         os.kill(victim, how)
@@ -69,6 +79,41 @@ def test_a_lost_or_hanging_worker_costs_an_epoch_at_most(
     )
     for one, other in zip(history(model), history(undisturbed), strict=True):
         assert one["val_dice"] == pytest.approx(other["val_dice"], abs=1e-6)
+    check_no_room_is_taken()
+
+
+def test_sigterm_ends_a_training_like_ctrl_c(tiny_shards: str, tmp_path: Path) -> None:
+    import ray
+
+    model = tmp_path / "model"
+    command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "1000"]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jobs.command",
+            *command,
+            "--address",
+            ray.get_runtime_context().gcs_address,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_epochs(model, 1)
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert told == "lungseg: stopped; the same command goes on from here\n"
+
+
+def check_no_room_is_taken() -> None:
+    import ray
+
+    deadline = time.monotonic() + 30
+    while ray.available_resources()["CPU"] < ray.cluster_resources()["CPU"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def history(model: Path) -> list[Row]:

@@ -51,6 +51,7 @@ def test_messages_of_ray_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> 
         "Raylet is terminated. Termination is unexpected.\n    [a line of its log",
         "The node with node id: 4699 and address: 10.0.0.12 and node name: a has been marked dead "
         "because the detector has missed too many heartbeats from it.\n\t(1) raylet crashed",
+        "A worker died. To troubleshoot the problem, check the logs. Lease ID: 02000000419fe",
         "2 workers killed due to memory pressure\nand more",
         "2 workers killed due to memory pressure\nand another's",
     ]
@@ -58,5 +59,6 @@ def test_messages_of_ray_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> 
     told = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert told == [
         "the machine 10.0.0.12 is lost",
+        "Ray: A worker died.",
         "Ray: 2 workers killed due to memory pressure",
     ]
