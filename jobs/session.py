@@ -45,7 +45,8 @@ _WORKER_ENVIRONMENT = {
 _DRIVER_ENVIRONMENT = {
     **_READERS,
     **CONNECTIONS,
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # Ray asks the workers of a training so often what is new [s]: each question interrupts them.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     # What still runs in a thread after Ctrl-C would start a cluster anew.
     "RAY_ENABLE_AUTO_CONNECT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -64,6 +65,9 @@ _LOCAL_ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # New log files are looked for twice a second instead of ten times: nobody reads them here.
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+    # Processes without work end after 10 s, where Ray keeps as many as there are CPUs.
+    "RAY_num_workers_soft_limit": "0",
+    "RAY_idle_worker_killing_time_threshold_ms": "10000",
 }
 
 _LOCK = threading.Lock()
