@@ -19,12 +19,15 @@ class Trainer(DataParallelTrainer):
 
     One deals data sets out: not needed where there are none. One frees what a lost controller had
     reserved: `fit` does, also where Ray has no dashboard, whose API that actor asks once a second.
+    It stays below a trial of Ray Tune, which is ended without a word to `fit`.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
-        left_out = {"PlacementGroupCleanerCallback"}
+        left_out = set()
         if not self.datasets:
             left_out.add("DatasetsCallback")
+        if not ray.get_runtime_context().get_actor_id():
+            left_out.add("PlacementGroupCleanerCallback")
         callbacks = super()._create_default_callbacks()
         return [one for one in callbacks if type(one).__name__ not in left_out]
 

@@ -174,7 +174,9 @@ class TrainSettings(Section):
     deterministic: bool = Field(
         False, description="Only deterministic operations: repeatable to the bit, but slower."
     )
-    max_failures: int = Field(3, ge=-1, description="Restarts after a lost worker; -1: no limit.")
+    max_failures: int = Field(
+        3, ge=-1, description="Restarts after lost workers, or what leads them; -1: no limit."
+    )
     hang_seconds: float = Field(
         900, ge=0, description="A worker that does no step for so long is restarted [s]; 0: never."
     )
