@@ -158,9 +158,9 @@ def run_trainer(
         raise WorkError(f"{training.name}: {explain(error, training.out)}") from error
     except ActorDiedError as error:
         raise WorkError(
-            f"{training.name}: the process that leads its workers was lost "
-            f"{settings.train.max_failures + 1} times: see that the machine of the command has "
-            "memory left; the same command goes on from there"
+            f"{training.name}: the process that leads its workers was lost after the "
+            f"{settings.train.max_failures} restarts of train.max_failures: see that the command's "
+            "machine has memory left; the same command goes on from there"
         ) from error
     if storage.exists(failure):
         raise WorkError(storage.read_text(failure))

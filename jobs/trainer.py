@@ -46,6 +46,9 @@ def fit(make: Callable[[], Trainer], restarts: int) -> None:
         try:
             make().fit()
         except ActorDiedError as error:
+            # Ctrl-C ends the connection to Ray, and with it the controller.
+            if not ray.is_initialized():
+                raise
             _free_room_of(error.actor_id)
             if not restarts:
                 raise

@@ -82,20 +82,33 @@ def test_a_lost_or_hanging_process_costs_an_epoch_at_most(
     check_no_room_is_taken()
 
 
+def test_a_controller_that_is_lost_once_too_often_is_told_in_one_line(
+    tiny_shards: str,
+    tmp_path: Path,
+    ray_processes: Callable[[str, int], list[int]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = tmp_path / "model"
+    command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "1000"]
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(_status, [*command, "--set", "train.max_failures=0"])
+        wait_for_epochs(model, 1)
+        os.kill(ray_processes("TrainController", 1)[0], signal.SIGKILL)
+        assert training.result() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("lungseg: unet fold 0 seed 0: the process that leads its workers was")
+    assert line.endswith("the same command goes on from there")
+    check_no_room_is_taken()
+
+
 def test_sigterm_ends_a_training_like_ctrl_c(tiny_shards: str, tmp_path: Path) -> None:
     import ray
 
     model = tmp_path / "model"
     command = [*TRAIN, "--shards", tiny_shards, "--out", str(model), "--epochs", "1000"]
+    address = ray.get_runtime_context().gcs_address
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "jobs.command",
-            *command,
-            "--address",
-            ray.get_runtime_context().gcs_address,
-        ],
+        [sys.executable, "-m", "jobs.command", *command, "--address", address],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
