@@ -47,6 +47,21 @@ def ray_processes(cluster: None) -> Callable[[str, int], list[int]]:
     return wait
 
 
+@pytest.fixture
+def room_is_free(cluster: None) -> Callable[[], None]:
+    """A function that waits until nothing in this cluster is reserved any more."""
+
+    def wait() -> None:
+        import ray
+
+        deadline = time.monotonic() + 60
+        while ray.available_resources().get("CPU", 0) < ray.cluster_resources()["CPU"]:
+            assert time.monotonic() < deadline, ray.available_resources()
+            time.sleep(0.2)
+
+    return wait
+
+
 def _ray_processes(name: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):

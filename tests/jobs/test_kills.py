@@ -56,6 +56,7 @@ def test_a_lost_or_hanging_process_costs_an_epoch_at_most(
     tiny_shards: str,
     tmp_path: Path,
     ray_processes: Callable[[str, int], list[int]],
+    room_is_free: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = tmp_path / "model"
@@ -79,13 +80,14 @@ def test_a_lost_or_hanging_process_costs_an_epoch_at_most(
     )
     for one, other in zip(history(model), history(undisturbed), strict=True):
         assert one["val_dice"] == pytest.approx(other["val_dice"], abs=1e-6)
-    check_no_room_is_taken()
+    room_is_free()
 
 
 def test_a_controller_that_is_lost_once_too_often_is_told_in_one_line(
     tiny_shards: str,
     tmp_path: Path,
     ray_processes: Callable[[str, int], list[int]],
+    room_is_free: Callable[[], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = tmp_path / "model"
@@ -98,7 +100,7 @@ def test_a_controller_that_is_lost_once_too_often_is_told_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("lungseg: unet fold 0 seed 0: the process that leads its workers was")
     assert line.endswith("the same command goes on from there")
-    check_no_room_is_taken()
+    room_is_free()
 
 
 def test_sigterm_ends_a_training_like_ctrl_c(tiny_shards: str, tmp_path: Path) -> None:
@@ -113,20 +115,14 @@ def test_sigterm_ends_a_training_like_ctrl_c(tiny_shards: str, tmp_path: Path) -
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_for_epochs(model, 1)
-    process.terminate()
-    _, told = process.communicate(timeout=60)
+    try:
+        wait_for_epochs(model, 1)
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 1
     assert told == "lungseg: stopped; the same command goes on from here\n"
-
-
-def check_no_room_is_taken() -> None:
-    import ray
-
-    deadline = time.monotonic() + 30
-    while ray.available_resources()["CPU"] < ray.cluster_resources()["CPU"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def history(model: Path) -> list[Row]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -191,7 +192,6 @@ def start_and_kill(command: list[str], folder: Path, after: int, said: Path) -> 
         time.sleep(0.1)
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
-    wait_for_free_cpus()
     reached = len(history(folder))
     assert after <= reached < 12
     return reached
@@ -206,7 +206,7 @@ def check_going_on(said: str, reached: int, least: int) -> None:
 
 
 def test_a_run_that_is_killed_twice_goes_on_after_its_last_epoch(
-    undisturbed: Path, tmp_path: Path
+    undisturbed: Path, tmp_path: Path, room_is_free: Callable[[], None]
 ) -> None:
     """After the second kill its newest checkpoint and Ray's record of them are damaged, too."""
     import ray
@@ -219,7 +219,9 @@ def test_a_run_that_is_killed_twice_goes_on_after_its_last_epoch(
         command += ["--set", f"{name}={value}"]
     said = tmp_path / "said.txt"
     first = start_and_kill(command, folder, 3, said)
+    room_is_free()
     second = start_and_kill(command, folder, first + 2, said)
+    room_is_free()
     check_going_on(said.read_text(), first, first)
     checkpoints = folder / "models/unet/fold-0/seed-0/checkpoints"
     newest = max(path for path in checkpoints.iterdir() if path.is_dir())
@@ -239,12 +241,3 @@ def test_a_run_that_is_killed_twice_goes_on_after_its_last_epoch(
 def dice_on_test(folder: Path) -> float:
     summary = json.loads((folder / "report" / "summary.json").read_text())
     return float(summary["models"]["unet"]["dice"]["mean"])
-
-
-def wait_for_free_cpus() -> None:
-    """Until Ray has noticed that the driver is gone."""
-    import ray
-
-    deadline = time.monotonic() + 60
-    while ray.available_resources().get("CPU", 0) < 2 and time.monotonic() < deadline:
-        time.sleep(0.2)
